@@ -1,0 +1,38 @@
+/**
+ * Dropout as Keras's layer takes it.
+ * @module
+ */
+
+import { type DropoutOptions, invertedDropout } from "../dropout/mod.ts";
+import type { Tensor } from "../tensor/mod.ts";
+import { checkFlag, checkFraction } from "./check.ts";
+
+/** Arguments of `kerasDropout`. */
+export interface KerasDropoutOptions {
+  /** Fraction of the inputs to drop, in [0, 1], and below 1 while training. Required. */
+  rate: number;
+  /** Default **false**, as in the layer's `call`; `model.fit` passes true. */
+  training?: boolean;
+  /** The stream that the mask is drawn from. */
+  rng?: NonNullable<DropoutOptions["rng"]>;
+}
+
+/**
+ * `keras.layers.Dropout(rate)(inputs, training=False)`, as Keras 3 does it on TensorFlow.
+ *
+ * Keras accepts `rate = 1` when the layer is made. What follows in training depends on the backend: TensorFlow refuses,
+ * JAX and PyTorch give zeros; this function refuses.
+ *
+ * @returns Zeros and x/(1 − rate) while training; `x` itself otherwise. No mask.
+ * @throws {RangeError} if `rate` is NaN or outside [0, 1], or is 1 while training.
+ * @throws {TypeError} if `rate` is not a number, `training` not a boolean, or the stream is missing while training.
+ * Source: https://keras.io/api/layers/regularization_layers/dropout, and
+ * https://www.tensorflow.org/api_docs/python/tf/nn/experimental/stateless_dropout for the range.
+ */
+export function kerasDropout(x: Tensor, options: KerasDropoutOptions): Tensor {
+  const { rate, training = false, ...stream } = options;
+  checkFlag("Keras's training", training);
+  if (training) checkFraction("Keras's rate, while training on TensorFlow,", rate, "[0, 1)");
+  checkFraction("Keras's rate", rate, "[0, 1]");
+  return invertedDropout(x, rate, { training, ...stream }).output;
+}

@@ -1,0 +1,33 @@
+/**
+ * Dropout as TensorFlow 1 took it: by the probability of *keeping*.
+ * @module
+ */
+
+import { type DropoutOptions, invertedDropout } from "../dropout/mod.ts";
+import type { Tensor } from "../tensor/mod.ts";
+import { checkFraction } from "./check.ts";
+
+/** Arguments of `tf1Dropout`. */
+export interface Tf1DropoutOptions {
+  /** Probability that an element is **kept**, in (0, 1]. Required. */
+  keepProb: number;
+  /** The stream that the mask is drawn from. Not needed at `keepProb = 1`. */
+  rng?: NonNullable<DropoutOptions["rng"]>;
+}
+
+/**
+ * `tf.nn.dropout(x, keep_prob)` of TensorFlow 1, which TensorFlow 1.13 deprecated in favour of `rate = 1 - keep_prob`.
+ *
+ * The trap: `tf.nn.dropout(x, 0.2)` drops 80 % in TensorFlow 1 and 20 % in TensorFlow 2, where the second argument is
+ * the rate. There is no switch for evaluation: one feeds `keep_prob = 1`.
+ *
+ * @returns Zeros and x/keepProb; `x` itself at `keepProb = 1`. No mask.
+ * @throws {RangeError} if `keepProb` is NaN or outside (0, 1].
+ * @throws {TypeError} if `keepProb` is not a number, or the stream is missing when it is needed.
+ * Source: https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/nn/dropout
+ */
+export function tf1Dropout(x: Tensor, options: Tf1DropoutOptions): Tensor {
+  const { keepProb, ...stream } = options;
+  checkFraction("TensorFlow 1's keep_prob, the probability of keeping,", keepProb, "(0, 1]");
+  return invertedDropout(x, 1 - keepProb, stream).output;
+}

@@ -1,0 +1,411 @@
+/**
+ * A Deno kernel in a process of its own, driven over Jupyter's messaging protocol 5.3.
+ *
+ * Source: https://jupyter-client.readthedocs.io/en/stable/messaging.html
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { decodeMessage, encodeMessage, type Message } from "./message.ts";
+import { type SocketType, ZmtpSocket } from "./zmtp.ts";
+
+/** The kernel's process ended, or hung up, while something was still expected of it. */
+export class KernelDied extends Error {
+  /** The class, as messages name it. */
+  override name = "KernelDied";
+}
+
+/** The kernel's process could not be started, ended at once, or never answered. */
+export class KernelNeverStarted extends Error {
+  /** The class, as messages name it. */
+  override name = "KernelNeverStarted";
+}
+
+/** A cell ran longer than it was allowed to, and was stopped. */
+export class CellTimeout extends Error {
+  /** The class, as messages name it. */
+  override name = "CellTimeout";
+}
+
+/** What a kernel publishes while it runs a cell. */
+export interface Published {
+  /** Such as `stream`, `display_data`, `execute_result` or `error`. */
+  type: string;
+  /** The fields that the protocol defines for this type. */
+  content: Record<string, unknown>;
+}
+
+/** The kernel's answer to a cell. */
+export interface ExecuteReply {
+  /** Whether the cell ran to its end. */
+  status: "ok" | "error" | "aborted";
+  /** The cell's number in this kernel. */
+  execution_count: number;
+  /** If it failed: the error's name. */
+  ename?: string;
+  /** If it failed: the error's message. */
+  evalue?: string;
+  /** If it failed: where. Empty for a syntax error. */
+  traceback?: string[];
+}
+
+/** How to start a kernel. */
+export interface KernelOptions {
+  /** The working directory of the kernel; by default, the current one. */
+  cwd?: string;
+  /** The Deno executable; by default, the one that is running. */
+  deno?: string;
+  /** How long a kernel may take until it first answers, in seconds; 60 by default. */
+  startTimeout?: number;
+  /** Kills the kernel when it aborts; whoever waits for the kernel then gets the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** How to run a cell. */
+export interface ExecuteOptions {
+  /** How long the cell may take, in seconds; no limit by default. */
+  timeout?: number;
+  /** Called with everything that the cell publishes, in order. */
+  onPublished?: (published: Published) => void;
+}
+
+type Channel = "shell" | "control" | "iopub";
+
+interface Connection {
+  directory: string;
+  file: string;
+  key: string;
+  ports: Record<Channel, number>;
+}
+
+/** A request under way. */
+interface Request {
+  onPublished: (published: Published) => void;
+  /** How much was published for it so far. */
+  published: number;
+  reply: PromiseWithResolvers<Record<string, unknown>>;
+  idle: PromiseWithResolvers<void>;
+}
+
+const START_ATTEMPTS = 3;
+const DEFAULT_START_TIMEOUT = 60;
+/** How long to wait between two attempts to reach a kernel that starts, in ms. */
+const CONNECT_PAUSE = 10;
+/** How long a kernel may take for one answer while it starts, in ms; then it is asked again. */
+const HELLO_PATIENCE = 500;
+/** How long a cell that is too slow may take to answer an interrupt, in ms; then its kernel is killed. */
+const INTERRUPT_PATIENCE = 2000;
+/** How long a kernel may take to leave after it was asked to, in ms; then it is killed. */
+const SHUTDOWN_PATIENCE = 1000;
+/** How long late outputs of a cell may need to come in, in ms. */
+const LATE_OUTPUT_PAUSE = 5;
+
+/** A running Deno kernel. Dispose of it (`await using`), and neither its process nor its files remain. */
+export class Kernel implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  readonly #connection: Connection;
+  readonly #session = crypto.randomUUID();
+  readonly #sockets = new Map<Channel, ZmtpSocket>();
+  /** By message id. They stay: what a cell publishes late is still its own. */
+  readonly #requests = new Map<string, Request>();
+  /** Rejects as soon as nothing more can be expected of this kernel; never resolves. */
+  readonly #ended = Promise.withResolvers<never>();
+  readonly #closed = new AbortController();
+  /** Resolves when the process has ended and said why. */
+  readonly #gone: Promise<void>;
+
+  private constructor(process: Deno.ChildProcess, connection: Connection, signal: AbortSignal | undefined) {
+    this.#process = process;
+    this.#connection = connection;
+    this.#ended.promise.catch(() => {}); // it may end while nobody waits
+    this.#gone = this.#watchProcess();
+    if (signal?.aborted) this.#end(signal.reason);
+    signal?.addEventListener("abort", () => this.#end(signal.reason), { signal: this.#closed.signal });
+  }
+
+  /**
+   * Starts a kernel and waits until it answers.
+   *
+   * @throws {KernelNeverStarted} if it does not.
+   */
+  static async start(options: KernelOptions = {}): Promise<Kernel> {
+    for (let attempt = 1;; attempt++) {
+      options.signal?.throwIfAborted();
+      const connection = await prepareConnection();
+      const kernel = new Kernel(await spawn(connection, options), connection, options.signal);
+      try {
+        await kernel.#meet(options.startTimeout ?? DEFAULT_START_TIMEOUT);
+        return kernel;
+      } catch (error) {
+        await kernel.kill();
+        // Another program may have taken one of the ports meanwhile: try others.
+        const mayRetry = error instanceof KernelDied && attempt < START_ATTEMPTS;
+        if (!mayRetry) throw error instanceof KernelDied ? new KernelNeverStarted(error.message) : error;
+      }
+    }
+  }
+
+  /**
+   * Runs one cell.
+   *
+   * @returns The kernel's answer, also if the cell failed.
+   * @throws {CellTimeout} if the cell took too long; it was interrupted or, if that did not help, the kernel killed.
+   * @throws {KernelDied} if the kernel did not survive the cell.
+   */
+  async execute(code: string, options: ExecuteOptions = {}): Promise<ExecuteReply> {
+    const content = { code, silent: false, store_history: true, user_expressions: {}, allow_stdin: false };
+    const request = this.#request("shell", "execute_request", content, options.onPublished);
+    const done = this.#whileAlive(Promise.all([request.reply.promise, request.idle.promise]));
+    if (!await settlesWithin(done, (options.timeout ?? Infinity) * 1000)) {
+      throw await this.#stopCell(request, options.timeout!);
+    }
+    const [reply] = await done;
+    await this.#collectLateOutputs(request);
+    return reply as unknown as ExecuteReply;
+  }
+
+  /** Asks the kernel to stop the running cell. A loop obeys; an `await` that never ends does not. */
+  async interrupt(): Promise<void> {
+    await this.#whileAlive(this.#request("control", "interrupt_request", {}).reply.promise);
+  }
+
+  /** Asks the kernel to leave, and kills it if it does not. */
+  async shutdown(): Promise<void> {
+    if (!this.#closed.signal.aborted) {
+      this.#request("control", "shutdown_request", { restart: false });
+      await settlesWithin(this.#process.status, SHUTDOWN_PATIENCE);
+    }
+    await this.kill();
+  }
+
+  /** Ends the kernel's process at once, and removes its files. */
+  async kill(): Promise<void> {
+    this.#end(new KernelDied("The kernel was shut down."));
+    await this.#process.status;
+    await settlesWithin(this.#gone, SHUTDOWN_PATIENCE);
+    await Deno.remove(this.#connection.directory, { recursive: true }).catch(ignoreNotFound);
+  }
+
+  /** The same as {@linkcode shutdown}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown();
+  }
+
+  /** Fails everybody who waits, with the first reason given, and lets go of process and connections. */
+  #end(reason: unknown): void {
+    this.#ended.reject(reason);
+    this.#closed.abort();
+    for (const socket of this.#sockets.values()) socket.close();
+    try {
+      this.#process.kill("SIGKILL");
+    } catch (error) {
+      // It has left already: the system says NotFound, and Deno TypeError once it knows.
+      if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  async #watchProcess(): Promise<void> {
+    const [status, lastWords] = await Promise.all([this.#process.status, tail(this.#process.stderr)]);
+    const how = status.signal ? `signal ${status.signal}` : `exit code ${status.code}`;
+    this.#end(new KernelDied(`The kernel's process ended (${how}).${lastWords && "\n" + lastWords}`));
+  }
+
+  /** Connects and greets, until the kernel has answered on both channels that matter. */
+  async #meet(timeout: number): Promise<void> {
+    const greeted = this.#connect().then(() => this.#greet());
+    if (await settlesWithin(this.#whileAlive(greeted), timeout * 1000)) return await greeted;
+    greeted.catch(() => {}); // it fails when the kernel is killed
+    throw new KernelNeverStarted(`The kernel did not answer within ${timeout} s.`);
+  }
+
+  async #connect(): Promise<void> {
+    await Promise.all([
+      this.#open("shell", "DEALER"),
+      this.#open("control", "DEALER"),
+      this.#open("iopub", "SUB"),
+    ]);
+  }
+
+  async #open(channel: Channel, type: SocketType): Promise<void> {
+    const { ports } = this.#connection;
+    while (true) {
+      try {
+        const socket = await ZmtpSocket.connect(type, ports[channel], this.#closed.signal);
+        this.#sockets.set(channel, socket);
+        this.#receive(socket);
+        return;
+      } catch (error) {
+        if (this.#closed.signal.aborted) return await this.#ended.promise;
+        if (!(error instanceof Deno.errors.ConnectionRefused)) throw neverStarted(error);
+        await pause(CONNECT_PAUSE); // it does not listen yet
+      }
+    }
+  }
+
+  /** A subscription takes effect at some moment after it was sent: ask until an answer is published, too. */
+  async #greet(): Promise<void> {
+    while (true) {
+      const request = this.#request("shell", "kernel_info_request", {});
+      const answered = Promise.all([request.reply.promise, request.idle.promise]);
+      if (await this.#whileAlive(settlesWithin(answered, HELLO_PATIENCE))) return;
+    }
+  }
+
+  async #receive(socket: ZmtpSocket): Promise<void> {
+    try {
+      for await (const frames of socket) {
+        const message = decodeMessage(this.#connection.key, frames);
+        if (message) this.#deliver(message);
+      }
+    } catch (error) {
+      // A process that ends hangs up first: give the reason of its end a moment to come in.
+      await settlesWithin(this.#gone, SHUTDOWN_PATIENCE);
+      this.#end(new KernelDied(`The connection to the kernel broke: ${messageOf(error)}`));
+    }
+  }
+
+  #deliver({ type, parentId, content }: Message): void {
+    const request = this.#requests.get(parentId ?? "");
+    if (!request) return;
+    if (type.endsWith("_reply")) {
+      request.reply.resolve(content);
+    } else if (type === "status") {
+      if (content.execution_state === "idle") request.idle.resolve();
+    } else {
+      request.published++;
+      request.onPublished({ type, content });
+    }
+  }
+
+  #request(
+    channel: Channel,
+    type: string,
+    content: Record<string, unknown>,
+    onPublished: (published: Published) => void = () => {},
+  ): Request {
+    const id = crypto.randomUUID();
+    const request = {
+      onPublished,
+      published: 0,
+      reply: Promise.withResolvers<Record<string, unknown>>(),
+      idle: Promise.withResolvers<void>(),
+    };
+    this.#requests.set(id, request);
+    const frames = encodeMessage(this.#connection.key, { id, session: this.#session, type }, content);
+    this.#sockets.get(channel)!.send(frames).catch(() => {}); // a broken connection also ends #receive
+    return request;
+  }
+
+  #whileAlive<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([work, this.#ended.promise]);
+  }
+
+  /** @returns The error to throw. */
+  async #stopCell(request: Request, seconds: number): Promise<CellTimeout> {
+    this.#request("control", "interrupt_request", {});
+    const obeyed = await settlesWithin(this.#whileAlive(request.reply.promise), INTERRUPT_PATIENCE);
+    if (!obeyed) await this.kill();
+    const how = obeyed ? "was interrupted" : "did not answer an interrupt, so that its kernel was killed";
+    return new CellTimeout(`The cell ran for more than ${seconds} s and ${how}.`);
+  }
+
+  /**
+   * Deno 2.9 may publish the last outputs of a cell after it has reported that it is idle. Asks for something
+   * else until a round brings nothing new: what was on its way has then arrived.
+   */
+  async #collectLateOutputs(request: Request): Promise<void> {
+    let seen: number;
+    do {
+      seen = request.published;
+      await pause(LATE_OUTPUT_PAUSE);
+      const round = this.#request("shell", "kernel_info_request", {});
+      await this.#whileAlive(round.idle.promise);
+    } while (request.published > seen);
+  }
+}
+
+/** Writes the connection file. The ports are free now; nothing guarantees that they still are in a moment. */
+async function prepareConnection(): Promise<Connection> {
+  const key = crypto.randomUUID();
+  const [shell, control, iopub, stdin, heartbeat] = freePorts(5);
+  const directory = await Deno.makeTempDir({ prefix: "deno_kernel_" });
+  const file = join(directory, "connection.json");
+  const info = {
+    transport: "tcp",
+    ip: "127.0.0.1",
+    signature_scheme: "hmac-sha256",
+    key,
+    shell_port: shell,
+    control_port: control,
+    iopub_port: iopub,
+    stdin_port: stdin,
+    hb_port: heartbeat,
+    kernel_name: "deno",
+  };
+  await Deno.writeTextFile(file, JSON.stringify(info));
+  return { directory, file, key, ports: { shell, control, iopub } };
+}
+
+function freePorts(count: number): number[] {
+  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
+  const ports = listeners.map((listener) => listener.addr.port);
+  for (const listener of listeners) listener.close();
+  return ports;
+}
+
+async function spawn(connection: Connection, options: KernelOptions): Promise<Deno.ChildProcess> {
+  const deno = options.deno ?? Deno.execPath();
+  try {
+    return new Deno.Command(deno, {
+      args: ["jupyter", "--kernel", "--conn", connection.file],
+      ...(options.cwd !== undefined && { cwd: options.cwd }),
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+  } catch (error) {
+    await Deno.remove(connection.directory, { recursive: true });
+    throw new KernelNeverStarted(`${deno} could not be started: ${messageOf(error)}`);
+  }
+}
+
+/** The last lines of what a process complained about, without the warning that every kernel starts with. */
+async function tail(stream: ReadableStream<Uint8Array>): Promise<string> {
+  let text = "";
+  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) text = (text + chunk).slice(-4000);
+  const lines = text.split("\n").filter((line) =>
+    line.trim() && !line.includes('"deno jupyter" is unstable')
+  );
+  return lines.slice(-5).join("\n");
+}
+
+/** @returns Whether `work` succeeded or failed within `ms`; a failure is thrown. */
+async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  if (ms === Infinity) return await work.then(() => true);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function neverStarted(error: unknown): KernelNeverStarted {
+  return new KernelNeverStarted(`The kernel could not be reached: ${messageOf(error)}`);
+}
+
+function ignoreNotFound(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

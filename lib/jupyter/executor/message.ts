@@ -1,0 +1,71 @@
+/**
+ * The wire format of Jupyter's messages: signed lists of JSON frames.
+ *
+ * Source: https://jupyter-client.readthedocs.io/en/stable/messaging.html#the-wire-protocol
+ *
+ * @module
+ */
+import { createHmac } from "node:crypto";
+
+/** A message that arrived, as far as this client looks at it. */
+export interface Message {
+  /** Such as `execute_reply`, `status` or `display_data`. */
+  type: string;
+  /** The id of the request that this message belongs to. */
+  parentId: string | undefined;
+  /** The fields that the protocol defines for this type. */
+  content: Record<string, unknown>;
+}
+
+const DELIMITER = "<IDS|MSG>";
+const decoder = new TextDecoder();
+
+/**
+ * Signs the four JSON parts of a message.
+ *
+ * @param key The secret that client and kernel share.
+ * @returns HMAC-SHA256 in hexadecimal.
+ */
+export function sign(key: string, parts: readonly string[]): string {
+  const hmac = createHmac("sha256", key);
+  for (const part of parts) hmac.update(part);
+  return hmac.digest("hex");
+}
+
+/**
+ * Writes a request as frames.
+ *
+ * @param key The secret that client and kernel share.
+ * @param header `id` is new for each message, `session` the same for all messages of one client.
+ */
+export function encodeMessage(
+  key: string,
+  header: { id: string; session: string; type: string },
+  content: Record<string, unknown>,
+): string[] {
+  const fullHeader = {
+    msg_id: header.id,
+    session: header.session,
+    msg_type: header.type,
+    username: "deno",
+    date: new Date().toISOString(),
+    version: "5.3",
+  };
+  const parts = [fullHeader, {}, {}, content].map((part) => JSON.stringify(part));
+  return [DELIMITER, sign(key, parts), ...parts];
+}
+
+/**
+ * Reads a message from its frames.
+ *
+ * @param key The secret that client and kernel share.
+ * @returns `undefined` for what is not a message, or not signed with the key: the protocol says to ignore it.
+ */
+export function decodeMessage(key: string, frames: readonly Uint8Array[]): Message | undefined {
+  const texts = frames.map((frame) => decoder.decode(frame));
+  const start = texts.indexOf(DELIMITER);
+  const [signature, ...parts] = texts.slice(start + 1, start + 6);
+  if (start < 0 || parts.length < 4 || signature !== sign(key, parts)) return undefined;
+  const [header, parent, , content] = parts.map((part) => JSON.parse(part));
+  return { type: header.msg_type, parentId: parent?.msg_id, content };
+}

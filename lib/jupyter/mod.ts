@@ -1,0 +1,8 @@
+/**
+ * What notebook cells import: figures, values, formulas, tables and verdicts, all to be awaited.
+ * @module
+ */
+
+export { claim, markdown, type Row, show, table, tex, type Verdict } from "./display.ts";
+export { colors, drawFigure, figure, type FigureOptions, type Picture } from "./figure.ts";
+export { label, type SampleOptions, samples } from "./marks.ts";

@@ -1,0 +1,32 @@
+/**
+ * Just enough to train a real network: a linear layer, activations, losses, optimizers, and layers in a row, with
+ * PyTorch's names and conventions.
+ *
+ * A step of training is: forward, loss, backward, step. Each backward pass overwrites the gradients, so that there is
+ * nothing to set to zero.
+ *
+ * @example
+ * ```ts
+ * import { Linear, mseLoss, ReLU, Sequential, SGD } from "./mod.ts";
+ * import { defaultRng } from "../random/mod.ts";
+ * import { tensor } from "../tensor/mod.ts";
+ *
+ * const rng = defaultRng(42);
+ * const model = new Sequential(new Linear(2, 8, { rng }), new ReLU(), new Linear(8, 1, { rng }));
+ * const optimizer = new SGD(model.parameters(), { lr: 0.1 });
+ * const [x, y] = [tensor([[0, 1], [1, 0]]), tensor([[1], [-1]])];
+ * for (let i = 0; i < 100; i++) {
+ *   const { loss, grad } = mseLoss(model(x), y);
+ *   model.backward(grad);
+ *   optimizer.step();
+ *   if (i % 20 === 0) console.log(loss); // falls
+ * }
+ * ```
+ * @module
+ */
+
+export { ActivationLayer, ReLU, Sigmoid, Tanh } from "./activations.ts";
+export { Linear, type LinearOptions } from "./linear.ts";
+export { crossEntropy, type CrossEntropyOptions, type LossResult, mseLoss } from "./losses.ts";
+export { Adam, type AdamOptions, Optimizer, SGD, type SGDOptions } from "./optimizers.ts";
+export { Sequential } from "./sequential.ts";

@@ -1,0 +1,141 @@
+/**
+ * Masks that are a function of seed, layer, step and position, and of nothing else.
+ *
+ * A stream with a state gives an element the next number, so that a mask depends on everything drawn before it. Here
+ * each element has its own number: a batch may be split, shuffled, computed twice or on several machines.
+ *
+ * @example
+ * ```ts
+ * import { KeyedStream } from "./keyed_stream.ts";
+ *
+ * const whole = new KeyedStream({ seed: 42, layer: 0, step: 7 });
+ * console.log(whole.bernoulliBits(0.5, 16)); // elements 0 to 15
+ * console.log(whole.at({ offset: 8 }).bernoulliBits(0.5, 8)); // elements 8 to 15: the second byte of the same
+ * ```
+ * @module
+ */
+
+import { philox4x32 } from "./philox.ts";
+import type { RandomStream } from "./stream.ts";
+
+const TWO_32 = 0x100000000;
+
+/** Where a stream stands among all numbers of its seed. */
+export interface KeyedPlace {
+  /** Which layer, or which tensor: an integer in [0, 2³²). */
+  layer: number;
+  /** Which step of the training: an integer in [0, 2³²). */
+  step: number;
+  /** Position of the first element, in row-major order of the whole batch: an integer in [0, 2⁵³). Default 0. */
+  offset?: number;
+}
+
+/** A seed and a place. */
+export interface KeyedStreamOptions extends KeyedPlace {
+  /** An integer in [0, 2⁵³), or a bigint in [0, 2⁶⁴). */
+  seed: number | bigint;
+}
+
+/**
+ * Uniform numbers by position: element i of (seed, layer, step) has always the same.
+ *
+ * Nothing advances: the same call gives the same bits again, so that **each mask needs a step or a layer of its own**.
+ *
+ * One block of Philox4x32-10 gives four elements: its key is the seed, its counter (⌊i/4⌋ as two words, step, layer).
+ */
+export class KeyedStream implements RandomStream {
+  /** The seed. */
+  readonly seed: number | bigint;
+  /** Which layer. */
+  readonly layer: number;
+  /** Which step. */
+  readonly step: number;
+  /** Position of the first element. */
+  readonly offset: number;
+  readonly #key: readonly [number, number];
+  readonly #block = new Uint32Array(4);
+
+  /**
+   * Checks the key.
+   *
+   * @throws {RangeError} if a number is negative, fractional or too large.
+   * @throws {TypeError} if one is missing or not a number.
+   */
+  constructor({ seed, layer, step, offset = 0 }: KeyedStreamOptions) {
+    this.#key = seedWords(seed);
+    this.seed = seed;
+    this.layer = checkInteger("layer", layer, TWO_32, "2³²");
+    this.step = checkInteger("step", step, TWO_32, "2³²");
+    this.offset = checkInteger("offset", offset, 2 ** 53, "2⁵³");
+  }
+
+  /** A stream with the same seed at another place; what is not given stays as it is. */
+  at(place: Partial<KeyedPlace>): KeyedStream {
+    const { seed, layer, step, offset } = this;
+    return new KeyedStream({ seed, layer, step, offset, ...place });
+  }
+
+  /**
+   * The number that belongs to the element `i` places after the offset: a multiple of 2⁻³² in [0, 1).
+   *
+   * @throws {RangeError} if the element's position is not an integer in [0, 2⁵³).
+   */
+  uniform(i: number): number {
+    const position = checkInteger("position", this.offset + i, 2 ** 53, "2⁵³");
+    return this.#words(position)[position & 3] / TWO_32;
+  }
+
+  /**
+   * A one for each of the `n` elements from the offset on whose number lies below `q`.
+   *
+   * Since the numbers are multiples of 2⁻³², the probability of a one is `q` rounded up to such a multiple: exactly 0
+   * and 1 at the ends, and too large by less than 2.4·10⁻¹⁰ between.
+   *
+   * @throws {RangeError} if `q` is NaN or outside [0, 1], or the last position is not below 2⁵³.
+   */
+  bernoulliBits(q: number, n: number, out: Uint8Array = new Uint8Array(Math.ceil(n / 8))): Uint8Array {
+    if (typeof q !== "number" || !(q >= 0 && q <= 1)) {
+      throw new RangeError(`The probability of a one must be a number in [0, 1], got ${q}`);
+    }
+    const end = checkInteger("end of the mask", this.offset + n, 2 ** 53, "2⁵³");
+    const threshold = q * TWO_32;
+    out.fill(0);
+    let words = this.#words(this.offset);
+    for (let position = this.offset; position < end; position++) {
+      const lane = position & 3; // right beyond 2³², too: & takes the lowest bits
+      if (lane === 0) words = this.#words(position);
+      const i = position - this.offset;
+      out[i >>> 3] |= Number(words[lane] < threshold) << (i & 7);
+    }
+    return out;
+  }
+
+  /** The numbers of the four elements around a position, times 2³². */
+  #words(position: number): Uint32Array {
+    const block = Math.floor(position / 4);
+    return philox4x32(
+      [block >>> 0, Math.floor(block / TWO_32), this.step, this.layer],
+      this.#key,
+      this.#block,
+    );
+  }
+}
+
+/** The lower and the upper half of a seed. */
+function seedWords(seed: unknown): [number, number] {
+  const message = "The seed of a KeyedStream must be an integer in [0, 2⁵³) or a bigint in [0, 2⁶⁴), got";
+  if (typeof seed !== "number" && typeof seed !== "bigint") {
+    throw new TypeError(`${message} ${String(seed)} (${typeof seed})`);
+  }
+  if (typeof seed === "number" ? !Number.isSafeInteger(seed) || seed < 0 : seed < 0n || seed >> 64n !== 0n) {
+    throw new RangeError(`${message} ${seed}${typeof seed === "bigint" ? "n" : ""}`);
+  }
+  return [Number(BigInt(seed) & 0xffffffffn), Number(BigInt(seed) >> 32n)];
+}
+
+/** An integer in [0, `limit`), or an error that names it and writes the limit as people do. */
+function checkInteger(name: string, value: unknown, limit: number, written: string): number {
+  if (Number.isInteger(value) && Number(value) >= 0 && Number(value) < limit) return Number(value);
+  const message = `The ${name} of a KeyedStream must be an integer in [0, ${written}), got ${String(value)}`;
+  throw typeof value === "number" ? new RangeError(message) : new TypeError(`${message} (${typeof value})`);
+}

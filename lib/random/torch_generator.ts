@@ -1,0 +1,248 @@
+/**
+ * PyTorch's CPU stream: `torch.manual_seed`, `rand`, `randn`, `bernoulli`, and the masks of `nn.Dropout`.
+ *
+ * Source: PyTorch, `aten/src/ATen/core/DistributionsHelper.h` and `aten/src/ATen/native/cpu/DistributionTemplates.h`.
+ * @module
+ */
+
+import { MT19937 } from "./mt19937.ts";
+import type { RandomStream } from "./stream.ts";
+
+/** A saved TorchGenerator: plain data that JSON keeps exactly. */
+export interface TorchGeneratorState {
+  /** Always "MT19937". */
+  bitGenerator: "MT19937";
+  /** 624 words of 32 bits. */
+  key: number[];
+  /** The next word, in [0, 624]. */
+  pos: number;
+  /** The second number of the last pair that `randn` made one by one, if it has not been handed out. */
+  nextNormal: number | null;
+}
+
+/** The element type of a result; `float32` by default, as in PyTorch. */
+export interface TorchOptions<Type extends "float32" | "float64" = "float32" | "float64"> {
+  /** Single precision takes one word of 32 bits from the stream where double precision takes two. */
+  dtype?: Type;
+}
+
+/** PyTorch fills arrays from this size on in blocks of so many numbers. */
+const BLOCK = 16;
+
+/**
+ * The stream of PyTorch on the CPU after `torch.manual_seed(seed)`, in builds **without MKL**.
+ *
+ * The x86 packages on PyPI are built with MKL: their `bernoulli_` and `nn.Dropout` draw from a stream of MKL's, and so
+ * give other masks for the same seed. `torch.backends.mkl.is_available()` tells which build one has.
+ *
+ * As checked against PyTorch 1.13 without MKL on x86: `rand`, `bernoulli`, `uniform` and the masks agree bit for bit,
+ * `randn` does in float64 (up to the C library's rounding of `log`, `sin` and `cos`) and in float32 for fewer than 16
+ * numbers. For 16 or more, PyTorch's vector code has its own `log`, `sin` and `cos`, good to about a rounding each: two
+ * thirds of its numbers are these, the others differ by 10⁻⁷ or so, and by less than 2·10⁻⁶ where they are largest.
+ */
+export class TorchGenerator implements RandomStream {
+  readonly #bits: MT19937;
+  #nextNormal: number | undefined;
+
+  /**
+   * Starts the stream.
+   *
+   * @param seed An integer in [0, 2³²). `torch.manual_seed` takes larger and negative ones too, but the stream sees
+   *   their lowest 32 bits only.
+   * @throws {RangeError | TypeError} if the seed is anything else.
+   */
+  constructor(seed: number) {
+    this.#bits = new MT19937(toSeed(seed));
+  }
+
+  /**
+   * Uniform numbers in [0, 1): multiples of 2⁻²⁴, or of 2⁻⁵³ in float64.
+   *
+   * @throws {RangeError} if `size` is not a non-negative integer.
+   */
+  rand(size: number, options?: TorchOptions<"float32">): Float32Array;
+  /** In double precision. */
+  rand(size: number, options: TorchOptions<"float64">): Float64Array;
+  rand(size: number, { dtype = "float32" }: TorchOptions = {}): Float32Array | Float64Array {
+    const values = allocate(size, dtype);
+    this.#fillUniform(values);
+    return values;
+  }
+
+  /**
+   * Numbers with mean 0 and variance 1, by the method of Box and Muller.
+   *
+   * Fewer than 16 come one by one; the second of a pair waits for the next such call. 16 or more come in blocks, and
+   * leave the one that waits alone: `randn(8)` twice is not `randn(16)`.
+   *
+   * @throws {RangeError} if `size` is not a non-negative integer.
+   */
+  randn(size: number, options?: TorchOptions<"float32">): Float32Array;
+  /** In double precision. */
+  randn(size: number, options: TorchOptions<"float64">): Float64Array;
+  randn(size: number, { dtype = "float32" }: TorchOptions = {}): Float32Array | Float64Array {
+    const values = allocate(size, dtype);
+    if (size < BLOCK) {
+      for (let i = 0; i < size; i++) values[i] = this.#normal();
+      return values;
+    }
+    this.#fillUniform(values);
+    for (let start = 0; start + BLOCK <= size; start += BLOCK) toNormal(values, start);
+    if (size % BLOCK !== 0) {
+      // As PyTorch does: the last 16 are drawn again, also those that were normal already.
+      this.#fillUniform(values.subarray(-BLOCK));
+      toNormal(values, size - BLOCK);
+    }
+    return values;
+  }
+
+  /**
+   * Uniform numbers between two bounds, as `tensor.uniform_(from, to)` draws them in float32.
+   *
+   * u·(to − from) + from is rounded once, as PyTorch's fused multiply-add rounds it. That is exact here as long as both
+   * bounds lie within 32 widths of 0; beyond, two roundings may differ from one.
+   *
+   * @param size How many.
+   * @param from Lower bound, rounded to float32.
+   * @param to Upper bound, rounded to float32; not below `from`. Rounding may return it.
+   * @throws {RangeError} if from > to or float32 cannot hold to − from, or `size` is not a non-negative integer.
+   */
+  uniform(size: number, from: number, to: number): Float32Array {
+    const low = Math.fround(from);
+    const width = Math.fround(Math.fround(to) - low);
+    if (!(from <= to) || !Number.isFinite(width)) {
+      throw new RangeError(
+        `uniform needs bounds with from ≤ to whose difference float32 can hold, got ${from} and ${to}`,
+      );
+    }
+    // Two numbers of 24 bits: their product is exact, and so is the sum until the array rounds it.
+    return this.rand(size).map((u) => u * width + low);
+  }
+
+  /**
+   * Zeros and ones, as `tensor.bernoulli_(p)` draws them: a one where a uniform double lies below `p`. Takes two words
+   * per draw from the stream, whatever the type of the tensor.
+   *
+   * @param p Probability of a one, in [0, 1].
+   * @throws {RangeError} if a probability is NaN or outside [0, 1]; nothing is drawn then.
+   */
+  bernoulli(p: number, size: number): Uint8Array;
+  /** One draw for each probability, as `torch.bernoulli(p)` does; float32 ones are compared with 24-bit numbers. */
+  bernoulli(p: Float32Array | Float64Array): Uint8Array;
+  bernoulli(p: number | Float32Array | Float64Array, size = 1): Uint8Array {
+    if (p instanceof Float32Array || p instanceof Float64Array) {
+      p.forEach(checkProbability);
+      const uniform = p instanceof Float32Array ? () => this.#uniform24() : () => this.#uniform53();
+      return Uint8Array.from(p, (threshold) => Number(uniform() < threshold));
+    }
+    checkProbability(p);
+    return new Uint8Array(checkSize(size)).map(() => Number(this.#uniform53() < p));
+  }
+
+  /**
+   * The mask of `nn.Dropout(1 − q)`: the bits of `bernoulli(q, n)`. For q = 0 nothing is taken from the stream, since
+   * `nn.Dropout(1)` returns zeros without drawing.
+   */
+  bernoulliBits(q: number, n: number, out: Uint8Array = new Uint8Array(Math.ceil(n / 8))): Uint8Array {
+    checkProbability(q);
+    if (q === 0) return out.fill(0);
+    for (let byte = 0; byte < out.length; byte++) {
+      let bits = 0;
+      const end = Math.min(8, n - byte * 8);
+      for (let bit = 0; bit < end; bit++) bits |= Number(this.#uniform53() < q) << bit;
+      out[byte] = bits;
+    }
+    return out;
+  }
+
+  /** Everything that the next draws depend on. */
+  getState(): TorchGeneratorState {
+    return { ...this.#bits.getState(), nextNormal: this.#nextNormal ?? null };
+  }
+
+  /**
+   * Goes on from a saved state.
+   *
+   * @throws {TypeError} if it is not a state of a TorchGenerator; nothing is changed then.
+   */
+  setState(state: TorchGeneratorState): void {
+    const { nextNormal } = state;
+    if (nextNormal !== null && !Number.isFinite(nextNormal)) {
+      throw new TypeError(
+        `Not a saved TorchGenerator: nextNormal must be a number or null, got ${String(nextNormal)}`,
+      );
+    }
+    this.#bits.setState({ ...state });
+    this.#nextNormal = nextNormal ?? undefined;
+  }
+
+  #fillUniform(values: Float32Array | Float64Array): void {
+    const single = values instanceof Float32Array;
+    for (let i = 0; i < values.length; i++) values[i] = single ? this.#uniform24() : this.#uniform53();
+  }
+
+  /** The lowest 24 bits of a word. */
+  #uniform24(): number {
+    return (this.#bits.nextUint32() & 0xffffff) / 0x1000000;
+  }
+
+  /** The lowest 53 bits of two words, of which the first is the upper. NumPy takes other bits of the same words. */
+  #uniform53(): number {
+    const high = this.#bits.nextUint32() & 0x1fffff;
+    const low = this.#bits.nextUint32();
+    return (high * 0x100000000 + low) / 0x20000000000000;
+  }
+
+  /** One number of a pair, always computed in double precision. */
+  #normal(): number {
+    if (this.#nextNormal !== undefined) {
+      const waiting = this.#nextNormal;
+      this.#nextNormal = undefined;
+      return waiting;
+    }
+    const angle = 2 * Math.PI * this.#uniform53();
+    const radius = Math.sqrt(-2 * Math.log1p(-this.#uniform53()));
+    this.#nextNormal = radius * Math.sin(angle);
+    return radius * Math.cos(angle);
+  }
+}
+
+/**
+ * Turns 16 uniform numbers into normal ones: the first 8 give the radii, the last 8 the angles. In float32 every step
+ * is rounded, as PyTorch computes it.
+ */
+function toNormal(values: Float32Array | Float64Array, start: number): void {
+  const round = values instanceof Float32Array ? Math.fround : (x: number) => x;
+  const circle = round(2 * Math.PI);
+  for (let i = start; i < start + BLOCK / 2; i++) {
+    const radius = round(Math.sqrt(-2 * round(Math.log(1 - values[i]))));
+    const angle = round(circle * values[i + BLOCK / 2]);
+    values[i] = radius * round(Math.cos(angle));
+    values[i + BLOCK / 2] = radius * round(Math.sin(angle));
+  }
+}
+
+function allocate(size: number, dtype: "float32" | "float64"): Float32Array | Float64Array {
+  if (dtype !== "float32" && dtype !== "float64") {
+    throw new TypeError(`The dtype must be "float32" or "float64", got ${String(dtype)}`);
+  }
+  return dtype === "float32" ? new Float32Array(checkSize(size)) : new Float64Array(checkSize(size));
+}
+
+function checkSize(size: number): number {
+  if (Number.isSafeInteger(size) && size >= 0) return size;
+  throw new RangeError(`The size must be a non-negative integer, got ${size}`);
+}
+
+function checkProbability(p: number): void {
+  if (typeof p === "number" && p >= 0 && p <= 1) return;
+  throw new RangeError(`The probability of a one must be a number in [0, 1], got ${p}`);
+}
+
+function toSeed(seed: unknown): number {
+  if (typeof seed === "number" && seed >>> 0 === seed) return seed;
+  const message = "The seed of a TorchGenerator must be an integer in [0, 4294967295], got";
+  throw typeof seed === "number"
+    ? new RangeError(`${message} ${seed}`)
+    : new TypeError(`${message} ${String(seed)} (${typeof seed})`);
+}

@@ -1,0 +1,195 @@
+/** The frameworks' conventions, and what mistakes with them cost. */
+
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertNotEquals,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import fc from "fast-check";
+import { flaxDropout, kerasDropout, onnxDropout, tf1Dropout, torchDropout } from "../lib/frameworks/mod.ts";
+import { type DropoutMistake, dropoutMistakes } from "../lib/experiments/dropout_mistakes.ts";
+import { defaultRng, invertedDropout, ones, type Tensor, TorchGenerator } from "../lib/mod.ts";
+import { bytesOf, fixture, normals, probabilities } from "./helpers.ts";
+
+/** Each convention, asked in its own words to drop with probability p. */
+const conventions: Record<string, (x: Tensor, p: number, seed: number) => Tensor> = {
+  torch: (x, p, seed) => torchDropout(x, { p, rng: defaultRng(seed) }),
+  keras: (x, p, seed) => kerasDropout(x, { rate: p, training: true, rng: defaultRng(seed) }),
+  flax: (x, p, seed) => flaxDropout(x, { rate: p, deterministic: false, rng: defaultRng(seed) }),
+  onnx: (x, p, seed) => onnxDropout(x, { ratio: p, trainingMode: true, rng: defaultRng(seed) }).output,
+};
+
+Deno.test("four conventions are inverted dropout, bit for bit, in both types", () => {
+  fc.assert(fc.property(
+    probabilities(0.99),
+    fc.nat(1000),
+    fc.constantFrom("float32" as const, "float64" as const),
+    (p, seed, dtype) => {
+      const x = normals([5, 13], seed, dtype);
+      const before = bytesOf(x);
+      const expected = invertedDropout(x, p, { rng: defaultRng(seed) }).output;
+      for (const dropout of Object.values(conventions)) {
+        const output = dropout(x, p, seed);
+        assertEquals([output.shape, output.dtype, output.data], [x.shape, dtype, expected.data]);
+      }
+      assertEquals(bytesOf(x), before);
+    },
+  ));
+});
+
+Deno.test("keepProb is the probability of keeping", () => {
+  for (const seed of [0, 1, 2]) {
+    for (const keepProb of [0.1, 0.25, 0.5, 0.8, 1]) {
+      const output = tf1Dropout(ones([10_000]), { keepProb, rng: defaultRng(seed) });
+      const kept = output.data.filter((value) => value !== 0);
+      // 15 samples, of which one misses by chance in 1 of 10,000 runs.
+      assertLess(
+        Math.abs(kept.length - 10_000 * keepProb),
+        4.5 * Math.sqrt(10_000 * keepProb * (1 - keepProb)) + 1e-9,
+      );
+      // keepProb → p → keep probability: two roundings of at most 2⁻⁵⁴ and one of the quotient.
+      for (const value of kept) assertLess(Math.abs(value * keepProb - 1), 2 ** -53 / keepProb + 2 ** -52);
+    }
+  }
+  // The fault: read as a rate, 0.2 keeps 80 % in place of 20 %.
+  const misread = torchDropout(ones([10_000]), { p: 0.2, rng: defaultRng(0) });
+  assert(misread.data.filter((value) => value !== 0).length > 5000);
+});
+
+Deno.test("a call that says nothing about the mode: PyTorch drops, Keras and ONNX keep, Flax refuses", () => {
+  const x = normals([64]);
+  assertNotEquals(torchDropout(x, { rng: defaultRng(1) }).data, x.data);
+  assertStrictEquals(kerasDropout(x, { rate: 0.5 }), x);
+  assertStrictEquals(onnxDropout(x).output, x);
+  assertThrows(
+    () => flaxDropout(x, { rate: 0.5 } as never),
+    TypeError,
+    "deterministic must be true or false",
+  );
+});
+
+Deno.test("in evaluation every convention returns its input and needs no stream", () => {
+  const x = normals([4, 5]);
+  assertStrictEquals(torchDropout(x, { training: false }), x);
+  assertStrictEquals(torchDropout(x, { p: 1, training: false }), x);
+  assertStrictEquals(kerasDropout(x, { rate: 1, training: false }), x);
+  assertStrictEquals(flaxDropout(x, { rate: 1, deterministic: true }), x);
+  assertStrictEquals(onnxDropout(x, { trainingMode: false }).output, x);
+  assertStrictEquals(tf1Dropout(x, { keepProb: 1 }), x);
+});
+
+Deno.test("defaults of the rate: 0.5 for PyTorch and ONNX", () => {
+  const x = ones([100]);
+  assertEquals(
+    torchDropout(x, { rng: defaultRng(3) }).data,
+    torchDropout(x, { p: 0.5, rng: defaultRng(3) }).data,
+  );
+  const { output } = onnxDropout(x, { trainingMode: true, rng: defaultRng(3) });
+  assertEquals(output.data, torchDropout(x, { p: 0.5, rng: defaultRng(3) }).data);
+});
+
+Deno.test("dropping everything: zeros in PyTorch and Flax, refused by the others", () => {
+  const x = normals([10]);
+  const rng = defaultRng(1);
+  assertEquals(torchDropout(x, { p: 1, rng }).data, new Float64Array(10));
+  assertEquals(flaxDropout(x, { rate: 1, deterministic: false }).data, new Float64Array(10));
+  assertThrows(() => kerasDropout(x, { rate: 1, training: true, rng }), RangeError, "in [0, 1), got 1");
+  assertThrows(() => onnxDropout(x, { ratio: 1, trainingMode: true, rng }), RangeError, "in [0, 1), got 1");
+  assertThrows(() => onnxDropout(x, { ratio: 1 }), RangeError, "in [0, 1), got 1");
+  assertThrows(() => tf1Dropout(x, { keepProb: 0, rng }), RangeError, "in (0, 1], got 0");
+});
+
+Deno.test("Flax's rate 1 draws nothing and gives +0, whatever comes in", () => {
+  const x = ones([3], "float32").map((_, i) => [NaN, -1, Infinity][i]);
+  const output = flaxDropout(x, { rate: 1, deterministic: false });
+  assertEquals([output.dtype, ...output.data], ["float32", 0, 0, 0]);
+  assert(output.data.every((value) => Object.is(value, 0)));
+});
+
+Deno.test("numbers outside and things that are no numbers are refused in both modes, by the name that they have", () => {
+  const x = ones([4]);
+  const rng = defaultRng(1);
+  for (const bad of [-0.1, 1.5, NaN, Infinity, "0.5", null] as number[]) {
+    const error = typeof bad === "number" ? RangeError : TypeError;
+    for (const training of [true, false]) {
+      assertThrows(
+        () => torchDropout(x, { p: bad, training, rng }),
+        error,
+        "F.dropout's p must be in [0, 1]",
+      );
+      assertThrows(() => kerasDropout(x, { rate: bad, training, rng }), error, "Keras's rate");
+      assertThrows(() => flaxDropout(x, { rate: bad, deterministic: !training, rng }), error, "Flax's rate");
+      assertThrows(() => onnxDropout(x, { ratio: bad, trainingMode: training, rng }), error, "ONNX's ratio");
+    }
+    assertThrows(() => tf1Dropout(x, { keepProb: bad, rng }), error, "the probability of keeping");
+  }
+});
+
+Deno.test("a mode that is not a boolean is refused, and so is a missing stream", () => {
+  const x = ones([4]);
+  const bad = "false" as unknown as boolean;
+  assertThrows(() => torchDropout(x, { training: bad }), TypeError, "training must be true or false");
+  assertThrows(() => kerasDropout(x, { rate: 0.5, training: bad }), TypeError, "true or false");
+  assertThrows(() => flaxDropout(x, { rate: 0.5, deterministic: bad }), TypeError, "true or false");
+  assertThrows(() => onnxDropout(x, { trainingMode: bad }), TypeError, "true or false");
+  assertThrows(() => torchDropout(x), TypeError, "random stream");
+  assertThrows(() => tf1Dropout(x, { keepProb: 0.5 }), TypeError, "random stream");
+});
+
+Deno.test("ONNX's mask says what was kept, and is all ones if nothing was dropped", () => {
+  for (const shape of [[], [1], [7], [8], [9], [3, 5], [0, 4]]) {
+    const x = normals(shape);
+    for (const { mask } of [onnxDropout(x), onnxDropout(x, { ratio: 0, trainingMode: true })]) {
+      assertEquals([mask.shape, mask.kept], [x.shape, x.size]);
+    }
+  }
+  const x = normals([200]);
+  const { output, mask } = onnxDropout(x, { ratio: 0.3, trainingMode: true, rng: defaultRng(5) });
+  output.data.forEach((value, i) => assertEquals(value !== 0, mask.get(i) === 1));
+});
+
+Deno.test("with PyTorch's stream, torchDropout keeps the fraction that F.dropout kept in the article", async () => {
+  const { functional } = await fixture<{ functional: { keptFraction: number } }>("article_block2");
+  const rng = new TorchGenerator(42);
+  // The draws before it: weights and biases, the batch, and the masks of five passes.
+  for (const [inputs, outputs] of [[784, 256], [256, 256], [256, 10]]) rng.rand(inputs * outputs + outputs);
+  rng.randn(32 * 784);
+  for (let pass = 0; pass < 10; pass++) torchDropout(ones([32, 256]), { rng });
+  const dropped = torchDropout(ones([32, 784]), { rng });
+  assertEquals(dropped.data.filter((value) => value !== 0).length / dropped.size, functional.keptFraction);
+});
+
+const RATES = [0, 0.2, 0.8];
+const networks = dropoutMistakes({ rates: RATES, seeds: [7, 8, 9, 10, 11, 12], passes: 4 });
+const at = (rate: number): DropoutMistake[] => networks.filter((network) => network.rate === rate);
+
+Deno.test("without dropout, leaving it on changes nothing", () => {
+  for (const { evalAccuracy, leftOnAccuracy, changedAnswers } of at(0)) {
+    assertLess(Math.abs(evalAccuracy - leftOnAccuracy), 1e-12);
+    assertEquals(changedAnswers, 0);
+    assert(evalAccuracy > 0.5, "it has learned: chance is 0.25");
+  }
+});
+
+Deno.test("on other seeds than the notebook's, too, a misread rate costs accuracy, and so does dropout left on", () => {
+  // Twelve comparisons of twelve: by chance in 1 of 4096 runs.
+  at(0.2).forEach((meant, i) => assert(meant.evalAccuracy > at(0.8)[i].evalAccuracy));
+  for (const { evalAccuracy, leftOnAccuracy, changedAnswers } of [...at(0.2), ...at(0.8)]) {
+    assert(evalAccuracy > leftOnAccuracy);
+    assert(changedAnswers > 0);
+  }
+});
+
+Deno.test("the experiment repeats itself, and the number of passes does not change what was trained", () => {
+  const again = dropoutMistakes({ rates: [0.2], seeds: [7], passes: 2 });
+  assertEquals(again[0].evalAccuracy, at(0.2)[0].evalAccuracy);
+  assertEquals(dropoutMistakes({ rates: [0.2], seeds: [7], passes: 2 }), again);
+  // The fault: another seed is another network.
+  assertNotEquals(
+    dropoutMistakes({ rates: [0.2], seeds: [8], passes: 2 })[0].evalAccuracy,
+    again[0].evalAccuracy,
+  );
+});

@@ -1,0 +1,145 @@
+import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { checkDropProbability, drawMask, Mask } from "../lib/mask.ts";
+import { Layer } from "../lib/layer.ts";
+import { defaultRng, NumpyStream, RandomState, type RandomStream } from "../lib/random/mod.ts";
+import { multiply, type Tensor, tensor } from "../lib/tensor/mod.ts";
+import { constantBits, probabilities } from "./helpers.ts";
+
+const zerosAndOnes = fc.array(fc.integer({ min: 0, max: 1 }), { maxLength: 40 });
+
+Deno.test("Mask.of keeps its zeros and ones, one bit each, the first in the lowest bit", () => {
+  fc.assert(fc.property(zerosAndOnes, (keep) => {
+    const mask = Mask.of(...keep);
+    assertEquals([mask.shape, mask.size], [[keep.length], keep.length]);
+    assertEquals(mask.bits.length, Math.ceil(keep.length / 8));
+    assertEquals(keep.map((_, i) => mask.get(i)), keep);
+    assertEquals(mask.toTensor(), tensor(keep));
+    assertEquals(mask.toTensor("float32"), tensor(keep, "float32"));
+    assertEquals(mask.kept, keep.reduce((a, b) => a + b, 0));
+  }));
+  assertEquals(Array.from(Mask.of(1, 0, 1, 1, 0, 0, 0, 0, 1).bits), [0b1101, 1]);
+});
+
+Deno.test("Mask.of refuses what is neither 0 nor 1", () => {
+  assertThrows(() => Mask.of(0, 2), TypeError, "A mask holds zeros and ones, got 2");
+  assertThrows(() => Mask.of(true as unknown as number), TypeError, "got true");
+});
+
+Deno.test("the bits must fit the shape, and unused ones must be 0", () => {
+  const refuse = (bytes: number[], shape: number[], message: string) =>
+    assertThrows(() => new Mask(Uint8Array.from(bytes), shape), TypeError, message);
+  refuse([0], [9], "A mask of shape [9] needs 2 bytes with unused bits 0, got 1 bytes");
+  refuse([0, 0], [2, 4], "A mask of shape [2, 4] needs 1 bytes with unused bits 0, got 2 bytes");
+  refuse([0b1000], [3], "needs 1 bytes with unused bits 0");
+  refuse([0], [0], "needs 0 bytes");
+  assertEquals(new Mask(Uint8Array.of(0b111), [3]).kept, 3);
+  assertEquals(new Mask(Uint8Array.of(255), [8]).kept, 8);
+  assertEquals(new Mask(new Uint8Array(), [0, 3]).kept, 0);
+  assertThrows(() => new Mask(Uint8Array.of(0), [-1]), RangeError, "got [-1]");
+});
+
+Deno.test("a reshaped mask shares its bits, and the size must agree", () => {
+  const mask = Mask.of(1, 0, 0, 1, 1, 1);
+  const square = mask.reshape([2, 3]);
+  assertStrictEquals(square.bits, mask.bits);
+  assertEquals(square.toTensor().toArray(), [[1, 0, 0], [1, 1, 1]]);
+  assertThrows(() => mask.reshape([3, 3]), TypeError, "A mask of shape [3, 3] needs 2 bytes");
+  assertThrows(() => mask.reshape([2, 2]), TypeError, "unused bits 0");
+});
+
+Deno.test("drawMask keeps where binomial(1, 1 − p) draws a one, in row-major order", () => {
+  fc.assert(fc.property(probabilities(), fc.nat(5), fc.nat(5), fc.nat(), (p, rows, columns, seed) => {
+    for (const make of [() => defaultRng(seed), () => new RandomState(seed)]) {
+      const mask = drawMask([rows, columns], p, make());
+      assertEquals(mask.shape, [rows, columns]);
+      const draws = Array.from(make().binomial(1, 1 - p, rows * columns));
+      assertEquals(draws.map((_, i) => mask.get(i)), draws);
+    }
+  }));
+});
+
+class FixedStream extends NumpyStream {}
+
+Deno.test("p = 0 never drops and p = 1 always does, at both ends of the uniform numbers", () => {
+  for (const end of ["lowest", "highest"] as const) {
+    const rng = new FixedStream(constantBits(end));
+    assertEquals(drawMask([20], 0, rng).kept, 20);
+    assertEquals(drawMask([20], 1, rng).kept, 0);
+  }
+});
+
+Deno.test("drawMask refuses what is not a probability, and says what it needs for a stream", () => {
+  const draw = (p: unknown, rng: unknown = defaultRng(0)) => drawMask([2], p as number, rng as RandomStream);
+  for (const p of [-0.1, 1.1, NaN, Infinity]) {
+    assertThrows(() => draw(p), RangeError, `Dropout probability must be in [0, 1], got ${p}`);
+  }
+  assertThrows(() => draw("0.5"), TypeError, 'Dropout probability must be in [0, 1], got "0.5"');
+  const needs = "Drawing a mask needs a random stream such as defaultRng(seed), got";
+  assertThrows(
+    () => drawMask([2], 0.5, undefined as unknown as RandomStream),
+    TypeError,
+    `${needs} undefined`,
+  );
+  assertThrows(() => draw(0.5, null), TypeError, `${needs} null`);
+  assertThrows(() => draw(0.5, 42), TypeError, `${needs} 42`);
+});
+
+Deno.test("an open range refuses p = 1 too", () => {
+  checkDropProbability(1);
+  checkDropProbability(0, true);
+  const message = "Dropout probability must be in [0, 1), got 1";
+  assertEquals(assertThrows(() => checkDropProbability(1, true), RangeError).message, message);
+});
+
+// Layers
+
+class Double extends Layer {
+  factor = 2;
+  override forward(x: Tensor): Tensor {
+    return multiply(x, this.factor);
+  }
+  override backward(gradOutput: Tensor): Tensor {
+    return multiply(gradOutput, this.factor);
+  }
+}
+
+Deno.test("a layer is a function, and an instance of its classes", () => {
+  const layer = new Double();
+  assertEquals(typeof layer, "function");
+  assertInstanceOf(layer, Double);
+  assertInstanceOf(layer, Layer);
+  assertEquals(layer(tensor([1, 2])), layer.forward(tensor([1, 2])));
+  assertEquals(layer.backward(tensor([1])).toArray(), [2]);
+});
+
+Deno.test("two layers of a class do not share anything", () => {
+  const [a, b] = [new Double(), new Double()];
+  a.factor = 3;
+  a.eval();
+  assertEquals([a(tensor(1)).at(), b(tensor(1)).at()], [3, 2]);
+  assertEquals([a.training, b.training], [false, true]);
+});
+
+Deno.test("train and eval switch the mode and return the layer", () => {
+  const layer = new Double();
+  assert(layer.training, "training is the initial mode");
+  assertStrictEquals(layer.eval(), layer);
+  assertEquals(layer.training, false);
+  assertStrictEquals(layer.train(), layer);
+  assertEquals(layer.training, true);
+  assertEquals(layer.train(false).training, false);
+});
+
+Deno.test("train refuses what is not a boolean, and the mode stays", () => {
+  const layer = new Double().eval();
+  for (const mode of ["yes", 1, null]) {
+    assertThrows(
+      () => layer.train(mode as unknown as boolean),
+      TypeError,
+      `train(mode) needs true or false, got ${mode}`,
+    );
+    assertEquals(layer.training, false);
+  }
+  assertThrows(() => Object.assign(layer, { training: true }), TypeError);
+});
