@@ -201,6 +201,30 @@ Deno.test("a kernel that does not answer in time is given up", async () => {
   await assertRejects(() => Kernel.start({ startTimeout: 0.001 }), KernelNeverStarted, "within 0.001 s");
 });
 
+Deno.test("a port that another program takes at the last moment costs a second attempt, not the kernel", async () => {
+  using stranger = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const hangUp = (async () => {
+    for await (const connection of stranger) connection.close();
+  })();
+  const listen = Deno.listen;
+  for (const position of [0, 1, 2]) { // the shell, the control and the iopub channel
+    let calls = 0;
+    // The port given out is the stranger's; closing it is the stranger's business.
+    const taken = { addr: stranger.addr, close: () => {} } as unknown as Deno.TcpListener;
+    Deno.listen = ((options: Deno.TcpListenOptions) =>
+      calls++ === position ? taken : listen(options)) as typeof Deno.listen;
+    try {
+      await using kernel = await Kernel.start();
+      assertGreater(calls, 5); // the first five ports did not serve
+      assertEquals((await kernel.execute("1")).status, "ok");
+    } finally {
+      Deno.listen = listen;
+    }
+  }
+  stranger.close();
+  await hangUp.catch(() => {});
+});
+
 Deno.test("a start can be aborted, before and while it happens", async () => {
   const enough = new Error("enough");
   await assertRejects(() => Kernel.start({ signal: AbortSignal.abort(enough) }), Error, "enough");

@@ -138,7 +138,7 @@ export class Kernel implements AsyncDisposable {
         return kernel;
       } catch (error) {
         await kernel.kill();
-        // Another program may have taken one of the ports meanwhile: try others.
+        // Another program may have taken one of the ports meanwhile, and may even answer there: try others.
         const mayRetry = error instanceof KernelDied && attempt < START_ATTEMPTS;
         if (!mayRetry) throw error instanceof KernelDied ? new KernelNeverStarted(error.message) : error;
       }
@@ -236,7 +236,7 @@ export class Kernel implements AsyncDisposable {
         return;
       } catch (error) {
         if (this.#closed.signal.aborted) return await this.#ended.promise;
-        if (!(error instanceof Deno.errors.ConnectionRefused)) throw neverStarted(error);
+        if (!(error instanceof Deno.errors.ConnectionRefused)) throw await this.#hungUp(error);
         await pause(CONNECT_PAUSE); // it does not listen yet
       }
     }
@@ -258,10 +258,14 @@ export class Kernel implements AsyncDisposable {
         if (message) this.#deliver(message);
       }
     } catch (error) {
-      // A process that ends hangs up first: give the reason of its end a moment to come in.
-      await settlesWithin(this.#gone, SHUTDOWN_PATIENCE);
-      this.#end(new KernelDied(`The connection to the kernel broke: ${messageOf(error)}`));
+      this.#end(await this.#hungUp(error));
     }
+  }
+
+  /** A process that ends hangs up first: gives the reason of its end a moment to come in. */
+  async #hungUp(error: unknown): Promise<KernelDied> {
+    await settlesWithin(this.#gone, SHUTDOWN_PATIENCE);
+    return new KernelDied(`The connection to the kernel broke: ${messageOf(error)}`);
   }
 
   #deliver({ type, parentId, content }: Message): void {
@@ -396,10 +400,6 @@ async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolea
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-function neverStarted(error: unknown): KernelNeverStarted {
-  return new KernelNeverStarted(`The kernel could not be reached: ${messageOf(error)}`);
 }
 
 function ignoreNotFound(error: unknown): void {
