@@ -3,7 +3,7 @@
  * @module
  */
 
-import { allocate, describe, formatShape, type Shape, sizeOf } from "./tensor/tensor.ts";
+import { allocate, describe, formatShape, sameShape, type Shape, sizeOf } from "./tensor/tensor.ts";
 import { type DType, Tensor } from "./tensor/mod.ts";
 import type { RandomStream } from "./random/mod.ts";
 
@@ -80,17 +80,33 @@ export class Mask {
  * @param shape Shape of the tensor to be masked.
  * @param p Drop probability, in [0, 1].
  * @param rng Advanced by one draw per element (at p = 1, a Generator by none, as in NumPy).
+ * @param options.out Receives the mask, so that nothing is allocated.
  * @throws {RangeError} if `p` is NaN or outside [0, 1].
+ * @throws {TypeError} if there is no stream, or `out` has another shape.
  */
-export function drawMask(shape: Shape, p: number, rng: RandomStream): Mask {
+export function drawMask(shape: Shape, p: number, rng: RandomStream, { out }: { out?: Mask } = {}): Mask {
   checkDropProbability(p);
-  if (typeof rng?.bernoulliBits !== "function") {
+  checkStream(rng);
+  const mask = resultMask(shape, out);
+  rng.bernoulliBits(1 - p, mask.size, mask.bits);
+  return mask;
+}
+
+/** @throws {TypeError} if `rng` is not a stream that masks can be drawn from. */
+export function checkStream(rng: unknown): asserts rng is RandomStream {
+  if (typeof (rng as RandomStream | undefined)?.bernoulliBits !== "function") {
     throw new TypeError(
       `Drawing a mask needs a random stream such as defaultRng(seed), got ${describe(rng)}`,
     );
   }
-  const size = sizeOf(shape);
-  return new Mask(rng.bernoulliBits(1 - p, size), shape);
+}
+
+/** The mask that draws go to: `out` if it was given and fits, else a new one. */
+export function resultMask(shape: Shape, out: Mask | undefined): Mask {
+  if (out === undefined) return new Mask(new Uint8Array(Math.ceil(sizeOf(shape) / 8)), shape);
+  if (out instanceof Mask && sameShape(out.shape, shape)) return out;
+  const came = out instanceof Mask ? `one of shape ${formatShape(out.shape)}` : describe(out);
+  throw new TypeError(`The mask must have shape ${formatShape(shape)}, got ${came}`);
 }
 
 /**

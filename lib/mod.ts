@@ -20,6 +20,8 @@
 export * from "./tensor/mod.ts";
 export * from "./random/mod.ts";
 export * from "./mask.ts";
+export * from "./workspace.ts";
+export { withoutSimd } from "./simd/instance.ts";
 export * from "./layer.ts";
 export * from "./dropout/mod.ts";
 export * from "./batch_norm/mod.ts";

@@ -3,9 +3,11 @@
  * @module
  */
 
-import type { Mask } from "../mask.ts";
+import { checkStream, drawMask, type Mask, resultMask } from "../mask.ts";
+import { applyBits } from "../simd/dropout.ts";
 import { formatShape, resultTensor, sameShape } from "../tensor/tensor.ts";
 import { type OutOptions, Tensor } from "../tensor/mod.ts";
+import type { DropoutOptions, DropoutResult } from "./layer.ts";
 
 /**
  * `scale · x` where the mask keeps, +0 where it drops (also for NaN and infinities).
@@ -30,8 +32,30 @@ export function applyMask(x: Tensor, mask: Mask, scale: number, { out }: OutOpti
   const { bits } = mask;
   const from = x.data;
   const to = result.data;
+  if (applyBits(from, to, bits, factor)) return result;
   for (let i = 0; i < to.length; i++) to[i] = (bits[i >> 3] >> (i & 7)) & 1 ? from[i] * factor : 0;
   return result;
+}
+
+/**
+ * Draws a mask and applies it, in one pass if the stream can.
+ *
+ * @param p Drop probability, in [0, 1].
+ * @param scale As in `applyMask`.
+ * @throws {TypeError} if there is no stream, or `out` or `mask` does not fit; the stream is as it was then.
+ */
+export function drawAndApply(
+  x: Tensor,
+  p: number,
+  scale: number,
+  { rng, mask: room, out }: DropoutOptions,
+): DropoutResult {
+  const output = resultTensor("dropout", x.shape, x.dtype, out, [x]);
+  const mask = resultMask(x.shape, room);
+  checkStream(rng);
+  if (rng.dropout?.(1 - p, x.data, output.data, scale, mask.bits)) return { output, mask };
+  drawMask(x.shape, p, rng, { out: mask });
+  return { output: applyMask(x, mask, scale, { out: output }), mask };
 }
 
 /** `scale · x` everywhere, with the same rounding as `applyMask`. */

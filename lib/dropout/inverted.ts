@@ -3,11 +3,9 @@
  * @module
  */
 
-import { checkDropProbability, drawMask, type Mask } from "../mask.ts";
-import type { RandomStream } from "../random/mod.ts";
+import { checkDropProbability, type Mask } from "../mask.ts";
 import type { OutOptions, Tensor } from "../tensor/mod.ts";
-import { resultTensor } from "../tensor/tensor.ts";
-import { applyMask, passThrough } from "./apply.ts";
+import { applyMask, drawAndApply, passThrough } from "./apply.ts";
 import {
   checkTensor,
   DropoutLayer,
@@ -25,6 +23,7 @@ import {
  * @param options.rng Advanced by one draw per element. Required while training, unless p is 0.
  * @param options.training False: the output is `x` itself and the mask is `null`. Default true.
  * @param options.out Receives the output; may be `x` itself.
+ * @param options.mask Receives the mask, so that nothing is allocated; shaped like `x`.
  * @returns `output`, of `x`'s shape and type, and the `mask` that the backward pass needs.
  * @throws {RangeError} if `p` is NaN or outside [0, 1].
  * @throws {TypeError} if `p` is not a number, the stream is missing, or `out` does not fit.
@@ -33,11 +32,9 @@ import {
 export function invertedDropout(x: Tensor, p: number, options: DropoutOptions = {}): DropoutResult {
   checkTensor(x);
   checkDropProbability(p);
-  const { rng, training = true, ...out } = options;
-  if (!training || p === 0) return { output: passThrough(x, out), mask: null };
-  const output = resultTensor("dropout", x.shape, x.dtype, out.out, [x]); // checked before the stream advances
-  const mask = drawMask(x.shape, p, rng as RandomStream);
-  return { output: applyMask(x, mask, survivorScale(p), { out: output }), mask };
+  const { training = true, out } = options;
+  if (!training || p === 0) return { output: passThrough(x, { out }), mask: null };
+  return drawAndApply(x, p, survivorScale(p), options);
 }
 
 /**

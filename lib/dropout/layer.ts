@@ -15,6 +15,8 @@ export interface DropoutOptions extends OutOptions {
   rng?: RandomStream;
   /** True (default): a fresh mask is drawn and applied. */
   training?: boolean;
+  /** Receives the mask, so that nothing is allocated. */
+  mask?: Mask;
 }
 
 /** What a functional forward pass returns. */

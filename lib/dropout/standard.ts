@@ -3,11 +3,9 @@
  * @module
  */
 
-import { checkDropProbability, drawMask, type Mask } from "../mask.ts";
-import type { RandomStream } from "../random/mod.ts";
+import { checkDropProbability, type Mask } from "../mask.ts";
 import type { OutOptions, Tensor } from "../tensor/mod.ts";
-import { resultTensor } from "../tensor/tensor.ts";
-import { applyMask, applyScale, passThrough } from "./apply.ts";
+import { applyMask, applyScale, drawAndApply, passThrough } from "./apply.ts";
 import {
   checkTensor,
   DropoutLayer,
@@ -30,12 +28,10 @@ import {
 export function standardDropout(x: Tensor, p: number, options: DropoutOptions = {}): DropoutResult {
   checkTensor(x);
   checkDropProbability(p);
-  const { rng, training = true, ...out } = options;
-  if (!training) return { output: applyScale(x, 1 - p, out), mask: null };
-  if (p === 0) return { output: passThrough(x, out), mask: null };
-  const output = resultTensor("dropout", x.shape, x.dtype, out.out, [x]); // checked before the stream advances
-  const mask = drawMask(x.shape, p, rng as RandomStream);
-  return { output: applyMask(x, mask, 1, { out: output }), mask };
+  const { training = true, out } = options;
+  if (!training) return { output: applyScale(x, 1 - p, { out }), mask: null };
+  if (p === 0) return { output: passThrough(x, { out }), mask: null };
+  return drawAndApply(x, p, 1, options);
 }
 
 /**

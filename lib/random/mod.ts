@@ -19,6 +19,7 @@ export { type Seed } from "./seed.ts";
 export { MT19937 } from "./mt19937.ts";
 export { PCG64 } from "./pcg64.ts";
 export { TorchGenerator, type TorchGeneratorState, type TorchOptions } from "./torch_generator.ts";
+export { FastStream, type FastStreamState } from "./fast_stream.ts";
 export { type KeyedPlace, KeyedStream, type KeyedStreamOptions } from "./keyed_stream.ts";
 export { type FourWords, philox4x32 } from "./philox.ts";
 export { type BitGenerator, NumpyStream, type RandomStream } from "./stream.ts";

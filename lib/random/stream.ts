@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { FloatArray } from "../simd/instance.ts";
 import { binomialTrial } from "./binomial.ts";
 
 /** A stream that masks can be drawn from. */
@@ -14,6 +15,12 @@ export interface RandomStream {
    * @param out Receives the bits, so that nothing is allocated; ⌈n/8⌉ bytes, unused high bits become 0.
    */
   bernoulliBits(q: number, n: number, out?: Uint8Array): Uint8Array;
+  /**
+   * Some streams draw bits and apply them in one pass: `y` becomes scale · x where the bit is 1, +0 elsewhere.
+   *
+   * @returns False, having done nothing, where that would save no time.
+   */
+  dropout?(q: number, x: FloatArray, y: FloatArray, scale: number, bits: Uint8Array): boolean;
 }
 
 /** A source of raw random words, below the distributions. */

@@ -23,7 +23,7 @@ export type Operand = Tensor | number;
 /** Where the result goes. */
 export interface OutOptions {
   /** Receives the result, so that nothing is allocated. Must have the result's shape and type. */
-  out?: Tensor;
+  out?: Tensor | undefined;
 }
 
 /** `a + b`. Shapes broadcast as in NumPy; float32 with float64 gives float64; a number takes the other's type. */

@@ -1,0 +1,141 @@
+/**
+ * Dropout: with the fast stream in one pass, and with bits that are there already.
+ *
+ * Sizes are in elements, `bits` holds one bit per element, the first in the lowest bit of byte 0. `x` and `y` may be the
+ * same. Loops take 32 elements at a time; the rest goes through `TAIL`, so that nothing beyond an array is touched.
+ */
+import { GENERATOR, keptA, keptB, settleBlock } from "./fast_stream";
+import { lanesOf, put16 } from "./lanes";
+
+/** Room for 32 elements of 8 bytes and their bits. */
+const TAIL: usize = memory.data(32 * 8 + 8, 16);
+const TAIL_BITS: usize = TAIL + 32 * 8;
+
+/** Draws a bit for each element, 1 where its number of 32 bits lies below the threshold; drops and scales if T is a float. */
+// @ts-ignore: decorator
+
+function drawBlocks<T>(
+  x: usize,
+  y: usize,
+  n: i32,
+  state: usize,
+  threshold: u32,
+  scale: v128,
+  bits: usize,
+): void {
+  const A = state, B = state + GENERATOR, one = i32x4.splat(1);
+  const first = i8x16.splat(<i8> (threshold >> 24));
+  const open = i8x16.splat(threshold & 0xffffff ? -1 : 0); // no further byte decides if the threshold has none
+  let a = v128.load(A), b = v128.load(A, 16), c = v128.load(A, 32), d = v128.load(A, 48);
+  let e = v128.load(B), f = v128.load(B, 16), g = v128.load(B, 32), h = v128.load(B, 48);
+  for (let i = 0; i < n; i += 32) {
+    const r = i32x4.add(i32x4.add(a, b), d);
+    a = v128.xor(b, i32x4.shr_u(b, 9));
+    b = i32x4.add(c, i32x4.shl(c, 3));
+    c = i32x4.add(v128.or(i32x4.shl(c, 21), i32x4.shr_u(c, 11)), r);
+    d = i32x4.add(d, one);
+    const q = i32x4.add(i32x4.add(e, f), h);
+    e = v128.xor(f, i32x4.shr_u(f, 9));
+    f = i32x4.add(g, i32x4.shl(g, 3));
+    g = i32x4.add(v128.or(i32x4.shl(g, 21), i32x4.shr_u(g, 11)), q);
+    h = i32x4.add(h, one);
+    let k = i8x16.lt_u(r, first), l = i8x16.lt_u(q, first);
+    const tiedA = v128.and(i8x16.eq(r, first), open), tiedB = v128.and(i8x16.eq(q, first), open);
+    if (v128.any_true(v128.or(tiedA, tiedB))) {
+      settleBlock(k, tiedA, l, tiedB, state, threshold);
+      k = keptA;
+      l = keptB;
+    }
+    if (sizeof<T>() > 1) {
+      put16<T>(x, y, k, scale);
+      put16<T>(x + 16 * sizeof<T>(), y + 16 * sizeof<T>(), l, scale);
+      x += 32 * sizeof<T>();
+      y += 32 * sizeof<T>();
+    }
+    store<u32>(bits, i8x16.bitmask(k) | (i8x16.bitmask(l) << 16));
+    bits += 4;
+  }
+  v128.store(A, a), v128.store(A, b, 16), v128.store(A, c, 32), v128.store(A, d, 48);
+  v128.store(B, e), v128.store(B, f, 16), v128.store(B, g, 32), v128.store(B, h, 48);
+}
+
+// @ts-ignore: decorator
+
+function draw<T>(x: usize, y: usize, n: i32, state: usize, threshold: u32, scale: v128, bits: usize): void {
+  const whole = n & ~31, rest = n & 31;
+  drawBlocks<T>(x, y, whole, state, threshold, scale, bits);
+  if (rest) {
+    const size = sizeof<T>() > 1 ? sizeof<T>() : 0;
+    memory.copy(TAIL, x + whole * size, rest * size);
+    drawTail<T>(state, threshold, scale);
+    store<u32>(TAIL_BITS, load<u32>(TAIL_BITS) & ((1 << rest) - 1));
+    memory.copy(y + whole * size, TAIL, rest * size);
+    memory.copy(bits + (whole >> 3), TAIL_BITS, (rest + 7) >> 3);
+  }
+}
+
+function drawTail<T>(state: usize, threshold: u32, scale: v128): void {
+  drawBlocks<T>(TAIL, TAIL, 32, state, threshold, scale, TAIL_BITS);
+}
+
+export function fastBits(n: i32, state: usize, threshold: u32, bits: usize): void {
+  draw<u8>(0, 0, n, state, threshold, i32x4.splat(0), bits);
+}
+
+export function fastDropoutF32(
+  x: usize,
+  y: usize,
+  n: i32,
+  state: usize,
+  threshold: u32,
+  scale: f32,
+  bits: usize,
+): void {
+  draw<f32>(x, y, n, state, threshold, f32x4.splat(scale), bits);
+}
+
+export function fastDropoutF64(
+  x: usize,
+  y: usize,
+  n: i32,
+  state: usize,
+  threshold: u32,
+  scale: f64,
+  bits: usize,
+): void {
+  draw<f64>(x, y, n, state, threshold, f64x2.splat(scale), bits);
+}
+
+// ---- With given bits: any other stream's forward pass, and every backward pass ----
+
+function apply<T>(x: usize, y: usize, n: i32, bits: usize, scale: v128): void {
+  for (let i = 0; i < n; i += 32) {
+    const word = load<u32>(bits);
+    put16<T>(x, y, lanesOf(word), scale);
+    put16<T>(x + 16 * sizeof<T>(), y + 16 * sizeof<T>(), lanesOf(word >> 16), scale);
+    x += 32 * sizeof<T>();
+    y += 32 * sizeof<T>();
+    bits += 4;
+  }
+}
+
+// @ts-ignore: decorator
+
+function applyAll<T>(x: usize, y: usize, n: i32, bits: usize, scale: v128): void {
+  const whole = n & ~31, rest = n & 31;
+  apply<T>(x, y, whole, bits, scale);
+  if (rest) {
+    memory.copy(TAIL, x + whole * sizeof<T>(), rest * sizeof<T>());
+    memory.copy(TAIL_BITS, bits + (whole >> 3), (rest + 7) >> 3);
+    apply<T>(TAIL, TAIL, 32, TAIL_BITS, scale);
+    memory.copy(y + whole * sizeof<T>(), TAIL, rest * sizeof<T>());
+  }
+}
+
+export function applyBitsF32(x: usize, y: usize, n: i32, bits: usize, scale: f32): void {
+  applyAll<f32>(x, y, n, bits, f32x4.splat(scale));
+}
+
+export function applyBitsF64(x: usize, y: usize, n: i32, bits: usize, scale: f64): void {
+  applyAll<f64>(x, y, n, bits, f64x2.splat(scale));
+}

@@ -1,0 +1,172 @@
+/**
+ * The compiled kernels, and how arrays reach them: those of a workspace lie in WebAssembly memory already, all others
+ * are copied through it.
+ * @module
+ */
+
+import type { Address, KernelFunctions } from "./functions.ts";
+import { KERNELS } from "./module.ts";
+
+/** Numbers that kernels work on. */
+export type FloatArray = Float32Array | Float64Array;
+
+/** What kernels take: numbers, bits and states. */
+export type KernelArray = FloatArray | Uint8Array | Uint32Array;
+
+/** An array that a kernel reads, writes, or both. */
+export interface Operand {
+  /** The array. */
+  readonly array: KernelArray;
+  /** True if the kernel reads it. */
+  readonly reads: boolean;
+  /** True if the kernel writes all of it. */
+  readonly writes: boolean;
+}
+
+/** An operand that is read. */
+export function input(array: KernelArray): Operand {
+  return { array, reads: true, writes: false };
+}
+
+/** An operand that is written. */
+export function output(array: KernelArray): Operand {
+  return { array, reads: false, writes: true };
+}
+
+/** An operand that is read and written. */
+export function update(array: KernelArray): Operand {
+  return { array, reads: true, writes: true };
+}
+
+const PAGE = 65536;
+/** The first page is the module's own. Behind it, operands that are copied through. */
+const STAGE: Address = PAGE;
+const STAGE_BYTES = 4 * PAGE;
+/** Behind that, what single kernels need besides: packed panels of matrices. */
+export const PANELS: Address = STAGE + STAGE_BYTES;
+const PANEL_BYTES = 32 * PAGE;
+/** Where the arrays of a workspace start, or operands that are too large for the stage. */
+export const FIRST_ADDRESS: Address = PANELS + PANEL_BYTES;
+/** Arrays start at multiples of a cache line. */
+export const ALIGNMENT = 64;
+/** More than this is not copied through: a memory that has grown stays large. */
+const MOST_STAGED = 2 ** 29;
+/** The kernels, with a memory of their own. */
+export class Kernels {
+  /** The kernels themselves. */
+  readonly functions: KernelFunctions;
+  readonly #memory: WebAssembly.Memory;
+  readonly #mayGrow: boolean;
+
+  /** Binds the kernels to a memory of at least `FIRST_ADDRESS` bytes. */
+  constructor(module: WebAssembly.Module, memory: WebAssembly.Memory, mayGrow = false) {
+    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+    this.functions = exports as unknown as KernelFunctions;
+    this.#memory = memory;
+    this.#mayGrow = mayGrow;
+  }
+
+  /** True if the array lies in this memory, so that kernels can take it where it is. */
+  holds(array: KernelArray): boolean {
+    return array.buffer === this.#memory.buffer;
+  }
+
+  /**
+   * Hands operands to a kernel: those in this memory where they are, copies of the others.
+   *
+   * @param kernel Called with the operands' addresses, in their order.
+   */
+  call(operands: readonly Operand[], kernel: (...at: Address[]) => void): void {
+    let free = this.#stageFor(operands);
+    const at = operands.map(({ array, reads }) => {
+      if (this.holds(array)) return array.byteOffset;
+      const address = free;
+      free = aligned(address + array.byteLength);
+      if (reads) this.#view(array, address).set(array);
+      return address;
+    });
+    kernel(...at);
+    operands.forEach(({ array, writes }, i) => {
+      if (writes && !this.holds(array)) array.set(this.#view(array, at[i]));
+    });
+  }
+
+  /** How many bytes of these arrays lie elsewhere and would have to be copied. */
+  missing(arrays: readonly KernelArray[]): number {
+    let bytes = 0;
+    for (const array of arrays) if (!this.holds(array)) bytes += aligned(array.byteLength);
+    return bytes;
+  }
+
+  /** Where copies of operands may start; grows the memory if need be. */
+  #stageFor(operands: readonly Operand[]): Address {
+    const bytes = this.missing(operands.map(({ array }) => array));
+    if (bytes <= STAGE_BYTES) return STAGE;
+    if (!this.#mayGrow) throw new RangeError(`Operands of ${bytes} bytes do not fit into the stage`);
+    const missing = FIRST_ADDRESS + bytes - this.#memory.buffer.byteLength;
+    if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE));
+    return FIRST_ADDRESS;
+  }
+
+  /** Scratch memory in the guise of an array. */
+  #view(like: KernelArray, address: Address): KernelArray {
+    const View = like.constructor as new (
+      buffer: ArrayBufferLike,
+      start: number,
+      length: number,
+    ) => KernelArray;
+    return new View(this.#memory.buffer, address, like.length);
+  }
+}
+
+// ---- Which kernels ----
+
+let module: WebAssembly.Module | null | undefined;
+let shared: Kernels | undefined;
+let isEnabled = true;
+const owners = new WeakMap<ArrayBufferLike, Kernels>();
+
+/**
+ * The kernels that can work on these arrays: those of the workspace that one of them lies in, else the ones that
+ * everybody shares.
+ *
+ * @returns `undefined` where SIMD is missing or switched off, or if too much would have to be copied.
+ */
+export function kernelsFor(...arrays: readonly KernelArray[]): Kernels | undefined {
+  if (!isEnabled || compiled() === null) return undefined;
+  const owner = arrays.map(({ buffer }) => owners.get(buffer)).find((kernels) => kernels !== undefined);
+  if (owner !== undefined && owner.missing(arrays) <= STAGE_BYTES) return owner;
+  shared ??= new Kernels(compiled()!, new WebAssembly.Memory({ initial: FIRST_ADDRESS / PAGE }), true);
+  return shared.missing(arrays) <= MOST_STAGED ? shared : undefined;
+}
+
+/** Lets kernels find the arrays of this memory. */
+export function adopt(memory: WebAssembly.Memory): void {
+  const module = compiled();
+  if (module !== null) owners.set(memory.buffer, new Kernels(module, memory));
+}
+
+/** Runs the readable TypeScript path instead of the kernels, until `work` returns. */
+export function withoutSimd<T>(work: () => T): T {
+  const before = isEnabled;
+  isEnabled = false;
+  try {
+    return work();
+  } finally {
+    isEnabled = before;
+  }
+}
+
+/** The module, compiled at its first use; `null` if this machine or engine has no SIMD. */
+function compiled(): WebAssembly.Module | null {
+  if (module === undefined) {
+    const bytes = Uint8Array.from(atob(KERNELS), (character) => character.charCodeAt(0));
+    module = WebAssembly.validate(bytes) ? new WebAssembly.Module(bytes) : null;
+  }
+  return module;
+}
+
+/** The next address that is a multiple of a cache line. */
+export function aligned(address: Address): Address {
+  return Math.ceil(address / ALIGNMENT) * ALIGNMENT;
+}
