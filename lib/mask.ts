@@ -92,7 +92,11 @@ export function drawMask(shape: Shape, p: number, rng: RandomStream, { out }: { 
   return mask;
 }
 
-/** @throws {TypeError} if `rng` is not a stream that masks can be drawn from. */
+/**
+ * Refuses what is not a stream that masks can be drawn from.
+ *
+ * @throws {TypeError} if it has no `bernoulliBits`.
+ */
 export function checkStream(rng: unknown): asserts rng is RandomStream {
   if (typeof (rng as RandomStream | undefined)?.bernoulliBits !== "function") {
     throw new TypeError(

@@ -4,7 +4,6 @@
  */
 
 import * as simd from "../simd/dropout.ts";
-import type { FloatArray } from "../simd/instance.ts";
 import type { Seed } from "./seed.ts";
 import { SeedSequence } from "./seed_sequence.ts";
 import { bitsFor, checkBits, type RandomStream } from "./stream.ts";
@@ -80,10 +79,23 @@ export class FastStream implements RandomStream {
    *
    * @returns False, having done nothing, if that saves no time here.
    */
-  dropout(q: number, x: FloatArray, y: FloatArray, scale: number, bits: Uint8Array): boolean {
+  dropout(
+    q: number,
+    x: Float32Array | Float64Array,
+    y: Float32Array | Float64Array,
+    scale: number,
+    bits: Uint8Array,
+  ): boolean {
     const threshold = thresholdOf(q);
     if (threshold === 0 || threshold === TWO_32) return false;
     return simd.fastDropout(x, y, this.#words, threshold, scale, bits);
+  }
+
+  /** The next bytes, as elements take their first ones: 16 from generator A, 16 from B, and so on. */
+  bytes(count: number): Uint8Array<ArrayBuffer> {
+    const out = new Uint8Array(Math.ceil(count / BLOCK) * BLOCK);
+    for (let start = 0; start < out.length; start += 16) out.set(this.#step((start / 16) % 2), start);
+    return out.subarray(0, count);
   }
 
   /** Independent streams, the same ones each time that the program runs. */

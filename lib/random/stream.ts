@@ -3,7 +3,6 @@
  * @module
  */
 
-import type { FloatArray } from "../simd/instance.ts";
 import { binomialTrial } from "./binomial.ts";
 
 /** A stream that masks can be drawn from. */
@@ -20,7 +19,13 @@ export interface RandomStream {
    *
    * @returns False, having done nothing, where that would save no time.
    */
-  dropout?(q: number, x: FloatArray, y: FloatArray, scale: number, bits: Uint8Array): boolean;
+  dropout?(
+    q: number,
+    x: Float32Array | Float64Array,
+    y: Float32Array | Float64Array,
+    scale: number,
+    bits: Uint8Array,
+  ): boolean;
 }
 
 /** A source of raw random words, below the distributions. */
