@@ -19,6 +19,7 @@ import {
   variance,
   zeros,
 } from "../lib/tensor/mod.ts";
+import { withoutSimd } from "../lib/mod.ts";
 import { bytesOf, fixture, normals, numbers, sha256 } from "./helpers.ts";
 
 const DTYPES: DType[] = ["float64", "float32"];
@@ -244,8 +245,9 @@ function naiveProduct(a: Tensor, b: Tensor, dtype: DType): Tensor {
   const c = zeros([n, m], dtype);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < m; j++) {
+      const round = dtype === "float32" ? Math.fround : Number;
       let total = 0;
-      for (let l = 0; l < k; l++) total += a.at(i, l) * b.at(l, j);
+      for (let l = 0; l < k; l++) total = round(total + round(a.at(i, l) * b.at(l, j)));
       c.data[i * m + j] = total;
     }
   }
@@ -266,6 +268,8 @@ Deno.test("matmul equals the triple loop bit for bit, for every length of the in
       [7, 8, 9],
       [5, 13, 2],
       [1, 100, 1],
+      [13, 300, 18],
+      [100, 7, 530], // beyond each block of the kernel, with a rest
     ]
   ) {
     for (
@@ -273,7 +277,9 @@ Deno.test("matmul equals the triple loop bit for bit, for every length of the in
     ) {
       const [a, b] = [normals([n, k], 1, da), normals([k, m], 2, db)];
       const dtype = da === "float32" && db === "float32" ? "float32" : "float64";
-      assertEquals(matmul(a, b), naiveProduct(a, b, dtype), `[${n}, ${k}] · [${k}, ${m}] ${da} ${db}`);
+      const [expected, name] = [naiveProduct(a, b, dtype), `[${n}, ${k}] · [${k}, ${m}] ${da} ${db}`];
+      assertEquals(matmul(a, b), expected, name);
+      assertEquals(withoutSimd(() => matmul(a, b)), expected, `${name}, readable`);
     }
   }
 });

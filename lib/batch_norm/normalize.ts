@@ -1,12 +1,13 @@
 /**
  * Batch normalization as a pair of functions.
  *
- * All arithmetic is in float64, in NumPy's order; a float32 result is rounded once, at the end.
+ * The arithmetic itself is in `arithmetic.ts`.
  * @module
  */
 
-import { sum, Tensor, zeros } from "../tensor/mod.ts";
-import { describe, formatShape, sameShape } from "../tensor/tensor.ts";
+import { type OutOptions, Tensor } from "../tensor/mod.ts";
+import { describe, formatShape, overlaps, resultTensor, sameShape } from "../tensor/tensor.ts";
+import { forward, gradientSums, type Layout, propagate } from "./arithmetic.ts";
 
 /** A mean and a variance for each channel, each of shape [C]. */
 export interface ChannelStatistics {
@@ -17,7 +18,7 @@ export interface ChannelStatistics {
 }
 
 /** Options of `batchNorm`. */
-export interface BatchNormOptions {
+export interface BatchNormOptions extends OutOptions {
   /** γ, of shape [C]; by default 1. */
   weight?: Tensor | undefined;
   /** β, of shape [C]; by default 0. */
@@ -26,15 +27,17 @@ export interface BatchNormOptions {
   statistics?: ChannelStatistics | undefined;
   /** Added to the variance, so that a constant channel does not divide by zero. Default 10⁻⁵. */
   eps?: number;
+  /** Receives what the backward pass needs, so that nothing is allocated; of the input's shape and type. */
+  normalized?: Tensor | undefined;
 }
 
 /** What a backward pass needs to know about its forward pass. */
 export interface BatchNormPass {
-  /** (x − mean) / √(variance + eps), float64. */
+  /** (x − mean) / √(variance + eps), of the input's shape and type. */
   normalized: Tensor;
-  /** √(variance + eps) for each channel. */
+  /** √(variance + eps) for each channel, float64. */
   deviation: Tensor;
-  /** γ for each channel. */
+  /** γ for each channel, float64. */
   weight: Tensor;
   /** True if mean and variance came from the batch, so that the gradient also flows through them. */
   ofBatch: boolean;
@@ -65,35 +68,36 @@ export interface BatchNormGradients {
  *
  * @param x Shape [N, C] or [N, C, …], as [N, C, H, W]. Not changed.
  * @param options.statistics Given: evaluation. Missing: training, with the statistics of all elements of a channel.
- * @throws {TypeError} if `x` has fewer than two axes, or an option does not hold one number for each channel.
+ * @param options.out Receives the output; may be `x` itself.
+ * @throws {TypeError} if `x` has fewer than two axes, `out` or `normalized` does not fit, or an option does not hold one number for each channel.
  * @throws {RangeError} if the batch's own statistics are needed and a channel has fewer than two values, or `eps`
  *   is negative.
  * Source: Ioffe and Szegedy 2015.
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormResult {
-  const { channels, inner } = layoutOf(x);
+  const layout = layoutOf(x);
+  const { channels } = layout;
   const { eps = 1e-5, statistics } = options;
   checkEps(eps);
   const weight = channelVector("weight", options.weight, channels, 1);
   const bias = channelVector("bias", options.bias, channels, 0);
-  const used = statistics === undefined ? batchStatistics(x) : {
-    mean: channelVector("mean", statistics.mean, channels, 0),
-    variance: channelVector("variance", statistics.variance, channels, 1),
-  };
-  const deviation = used.variance.map((value) => Math.sqrt(value + eps));
-  const normalized = zeros(x.shape);
-  const output = zeros(x.shape, x.dtype);
-  for (let i = 0; i < x.size; i += inner) {
-    const c = (i / inner) % channels;
-    for (let j = i; j < i + inner; j++) {
-      // Divided, not multiplied by the reciprocal: this is what the article's NumPy code does, digit for digit.
-      const value = (x.data[j] - used.mean.data[c]) / deviation.data[c];
-      normalized.data[j] = value;
-      output.data[j] = weight.data[c] * value + bias.data[c];
-    }
+  const output = resultTensor("batchNorm", x.shape, x.dtype, options.out, [x]);
+  const normalized = resultTensor("batchNorm", x.shape, x.dtype, options.normalized, [x]);
+  if (overlaps(normalized, x) || overlaps(normalized, output)) {
+    throw new TypeError("batchNorm: normalized needs memory of its own, apart from the input and from out");
   }
-  const pass = { normalized, deviation, weight, ofBatch: statistics === undefined };
-  return { output, statistics: used, pass };
+  const given = statistics !== undefined;
+  if (!given) checkCount(x);
+  const mean = channelVector("mean", statistics?.mean, channels, 0);
+  const variance = channelVector("variance", statistics?.variance, channels, 0);
+  const deviation = new Float64Array(channels);
+  const room = { deviation, normalized: normalized.data, y: output.data };
+  forward(layout, { x: x.data, mean, variance, given, eps, weight, bias, ...room });
+  return {
+    output,
+    statistics: { mean: new Tensor(mean), variance: new Tensor(variance) },
+    pass: { normalized, deviation: new Tensor(deviation), weight: new Tensor(weight), ofBatch: !given },
+  };
 }
 
 /**
@@ -104,9 +108,14 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
  *
  * @param gradOutput Gradient with respect to the output.
  * @param pass What the forward pass returned.
- * @throws {TypeError} if the gradient does not have the shape of the forward pass.
+ * @param options.out Receives `gradInput`; may be `gradOutput` itself.
+ * @throws {TypeError} if the gradient does not have the shape of the forward pass, or `out` does not fit.
  */
-export function batchNormBackward(gradOutput: Tensor, pass: BatchNormPass): BatchNormGradients {
+export function batchNormBackward(
+  gradOutput: Tensor,
+  pass: BatchNormPass,
+  { out }: OutOptions = {},
+): BatchNormGradients {
   const { normalized, deviation, weight, ofBatch } = pass;
   if (!(gradOutput instanceof Tensor) || !sameShape(gradOutput.shape, normalized.shape)) {
     const came = gradOutput instanceof Tensor ? formatShape(gradOutput.shape) : describe(gradOutput);
@@ -116,21 +125,27 @@ export function batchNormBackward(gradOutput: Tensor, pass: BatchNormPass): Batc
       }, got ${came}`,
     );
   }
-  const { channels, inner, count } = layoutOf(gradOutput);
-  const gradBias = channelSum(widen(gradOutput));
-  const gradWeight = channelSum(normalized.map((value, i) => value * gradOutput.data[i]));
-  const gradInput = zeros(gradOutput.shape, gradOutput.dtype);
-  for (let i = 0; i < gradInput.size; i += inner) {
-    const c = (i / inner) % channels;
-    const scale = weight.data[c] / deviation.data[c];
-    const throughMean = ofBatch ? gradBias.data[c] / count : 0;
-    const throughVariance = ofBatch ? gradWeight.data[c] / count : 0;
-    for (let j = i; j < i + inner; j++) {
-      gradInput.data[j] = scale *
-        (gradOutput.data[j] - throughMean - normalized.data[j] * throughVariance);
-    }
+  if (gradOutput.dtype !== normalized.dtype) {
+    throw new TypeError(`The gradient must be ${normalized.dtype} as the input was, got ${gradOutput.dtype}`);
   }
-  return { gradInput, gradWeight, gradBias };
+  const layout = layoutOf(gradOutput);
+  const { channels } = layout;
+  const gradInput = resultTensor("batchNormBackward", gradOutput.shape, gradOutput.dtype, out, [gradOutput]);
+  if (overlaps(gradInput, normalized)) {
+    throw new TypeError("batchNormBackward: out needs memory apart from what the forward pass left");
+  }
+  const [gradWeight, gradBias] = [new Float64Array(channels), new Float64Array(channels)];
+  const given = { g: gradOutput.data, normalized: normalized.data };
+  gradientSums(layout, { ...given, gradWeight, gradBias });
+  const n = ofBatch ? layout.samples * layout.inner : Infinity; // in evaluation nothing flows through mean and variance
+  propagate(layout, {
+    ...given,
+    scale: Float64Array.from({ length: channels }, (_, c) => weight.data[c] / deviation.data[c]),
+    throughMean: gradBias.map((total) => total / n),
+    throughVariance: gradWeight.map((total) => total / n),
+    gradInput: gradInput.data,
+  });
+  return { gradInput, gradWeight: new Tensor(gradWeight), gradBias: new Tensor(gradBias) };
 }
 
 /** @throws {RangeError} if `eps` cannot be added to a variance. */
@@ -140,54 +155,36 @@ export function checkEps(eps: number): void {
   }
 }
 
-/** Mean and biased variance of each channel: NumPy's `x.mean(axis=0)` and `x.var(axis=0)`, also for more axes. */
-function batchStatistics(x: Tensor): ChannelStatistics {
-  const { channels, inner, count } = layoutOf(x);
-  if (count < 2) {
-    throw new RangeError(
-      "Batch normalization needs more than 1 value per channel while training, " +
-        `got an input of shape ${formatShape(x.shape)}`,
-    );
-  }
-  const mean = channelSum(widen(x)).map((total) => total / count);
-  const squares = zeros(x.shape);
-  for (let i = 0; i < x.size; i += inner) {
-    const center = mean.data[(i / inner) % channels];
-    for (let j = i; j < i + inner; j++) squares.data[j] = (x.data[j] - center) * (x.data[j] - center);
-  }
-  return { mean, variance: channelSum(squares).map((total) => total / count) };
+/** @throws {RangeError} if a channel has no variance to normalize with. */
+function checkCount(x: Tensor): void {
+  const { samples, inner } = layoutOf(x);
+  if (samples * inner > 1) return;
+  throw new RangeError(
+    "Batch normalization needs more than 1 value per channel while training, " +
+      `got an input of shape ${formatShape(x.shape)}`,
+  );
 }
 
-/** The axes as [N, C, everything else], and how many values a channel has. */
-function layoutOf(x: Tensor): { channels: number; inner: number; count: number } {
+function layoutOf(x: Tensor): Layout {
   if (!(x instanceof Tensor) || x.ndim < 2) {
     const came = x instanceof Tensor ? formatShape(x.shape) : describe(x);
     throw new TypeError(`Batch normalization needs a tensor of shape [N, C] or [N, C, …], got ${came}`);
   }
-  const [n, channels, ...rest] = x.shape;
-  const inner = rest.reduce((product, length) => product * length, 1);
-  return { channels, inner, count: n * inner };
-}
-
-/** The sum of each channel: first over what lies inside it, then over the samples, one after the other. */
-function channelSum(x: Tensor): Tensor {
-  const { channels, inner } = layoutOf(x);
-  const [n] = x.shape;
-  const rows = inner === 1 ? x.reshape([n, channels]) : sum(x.reshape([n, channels, inner]), { axis: 2 });
-  return sum(rows, { axis: 0 });
+  const [samples, channels, ...rest] = x.shape;
+  return { samples, channels, inner: rest.reduce((product, length) => product * length, 1) };
 }
 
 /** A float64 copy of one number for each channel, or `value` for each. */
-function channelVector(name: string, given: Tensor | undefined, channels: number, value: number): Tensor {
-  if (given === undefined) return zeros([channels]).map(() => value);
+function channelVector(
+  name: string,
+  given: Tensor | undefined,
+  channels: number,
+  value: number,
+): Float64Array {
+  if (given === undefined) return new Float64Array(channels).fill(value);
   if (!(given instanceof Tensor) || !sameShape(given.shape, [channels])) {
     const came = given instanceof Tensor ? `shape ${formatShape(given.shape)}` : describe(given);
     throw new TypeError(`${name} must have one number for each channel, shape [${channels}], got ${came}`);
   }
-  return new Tensor(Float64Array.from(given.data), given.shape);
-}
-
-/** The tensor itself if it is float64, else a float64 copy. */
-function widen(x: Tensor): Tensor {
-  return x.dtype === "float64" ? x : new Tensor(Float64Array.from(x.data), x.shape);
+  return new Float64Array(given.data);
 }

@@ -6,6 +6,8 @@
 // deno-lint-ignore no-import-prefix -- in deno.json it would be downloaded by every task
 import asc from "npm:assemblyscript@0.28.20/asc";
 
+import { matmulSource } from "./matmul_generator.ts";
+
 const FOLDER = new URL("./assembly/", import.meta.url);
 const OPTIONS = ["-O3", "--noAssert", "--runtime", "stub", "--use", "abort=", "--importMemory"];
 
@@ -20,7 +22,8 @@ export async function compileKernels(): Promise<Uint8Array> {
   const { error, stderr } = await asc.main(
     ["index.ts", "--outFile", "kernels.wasm", ...OPTIONS, "--enable", "simd,bulk-memory"],
     {
-      readFile: (name) => Deno.readTextFile(new URL(name, FOLDER)).catch(() => null), // the compiler tries many names
+      readFile: (name) =>
+        name === "matmul.ts" ? matmulSource() : Deno.readTextFile(new URL(name, FOLDER)).catch(() => null), // it tries many names
       writeFile: (_, content) => void (binary = content as Uint8Array),
       listFiles: () => [],
     },
@@ -45,6 +48,7 @@ ${lines.join("\n")}
 }
 
 if (import.meta.main) {
+  await Deno.writeTextFile(new URL("matmul.ts", FOLDER), matmulSource());
   const binary = await compileKernels();
   await Deno.writeTextFile(new URL("./module.ts", import.meta.url), moduleText(binary));
   console.log(`lib/simd/module.ts: ${binary.length} bytes of WebAssembly`);

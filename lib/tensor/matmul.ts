@@ -4,12 +4,14 @@
  */
 
 import type { OutOptions } from "./elementwise.ts";
-import { type DType, formatShape, overlaps, resultTensor, Tensor, zeros } from "./tensor.ts";
+import { multiply } from "../simd/matmul.ts";
+import { type DType, type FloatArray, formatShape, overlaps, resultTensor, Tensor, zeros } from "./tensor.ts";
 
 /**
  * The matrix product of `a`, of shape [n, k], and `b`, of shape [k, m].
  *
- * Each element is summed in float64, from the first product to the last, and rounded once at the end.
+ * Each element is summed from the first product to the last, in the result's type: in float32 every product and every
+ * sum is rounded.
  *
  * @returns A tensor of shape [n, m]; float64 if either input is.
  * @throws {TypeError} if an input does not have two axes, the inner lengths differ, or `out` does not fit
@@ -27,17 +29,24 @@ export function matmul(a: Tensor, b: Tensor, { out }: OutOptions = {}): Tensor {
   if (overlaps(result, a) || overlaps(result, b)) {
     throw new TypeError("matmul: out shares memory with an input; give it memory of its own");
   }
-  const row = new Float64Array(m);
+  const [left, right] = [inType(a.data, dtype), inType(b.data, dtype)];
+  if (multiply([n, m, k], left, right, result.data)) return result;
+  result.data.fill(0);
   for (let i = 0; i < n; i++) {
-    row.fill(0);
-    accumulateRow(row, a.data.subarray(i * k, (i + 1) * k), b.data);
-    result.data.set(row, i * m);
+    const row = result.data.subarray(i * m, (i + 1) * m);
+    if (row instanceof Float32Array) addRows32(row, left.subarray(i * k, (i + 1) * k), right);
+    else addRows64(row, left.subarray(i * k, (i + 1) * k), right);
   }
   return result;
 }
 
+/** The array itself if it is of this type, else a copy. */
+function inType(data: FloatArray, dtype: DType): FloatArray {
+  return dtype === "float64" && data instanceof Float32Array ? Float64Array.from(data) : data;
+}
+
 /** `row += coefficients · matrix`. Four rows at a time, since memory is read four times less; the order is kept. */
-function accumulateRow(row: Float64Array, coefficients: Tensor["data"], matrix: Tensor["data"]): void {
+function addRows64(row: FloatArray, coefficients: FloatArray, matrix: FloatArray): void {
   const m = row.length;
   let k = 0;
   for (; k + 3 < coefficients.length; k += 4) {
@@ -50,6 +59,15 @@ function accumulateRow(row: Float64Array, coefficients: Tensor["data"], matrix: 
   for (; k < coefficients.length; k++) {
     const c = coefficients[k];
     for (let j = 0; j < m; j++) row[j] += c * matrix[k * m + j];
+  }
+}
+
+/** The same for float32: storing a sum rounds it, a product has to be rounded first. */
+function addRows32(row: Float32Array, coefficients: FloatArray, matrix: FloatArray): void {
+  const m = row.length;
+  for (let k = 0; k < coefficients.length; k++) {
+    const c = coefficients[k];
+    for (let j = 0; j < m; j++) row[j] += Math.fround(c * matrix[k * m + j]);
   }
 }
 

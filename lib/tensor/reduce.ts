@@ -6,7 +6,8 @@
  * @module
  */
 
-import { allocate, type FloatArray, formatShape, sizeOf, Tensor, zeros } from "./tensor.ts";
+import * as simd from "../simd/reduce.ts";
+import { type FloatArray, formatShape, sizeOf, Tensor, zeros } from "./tensor.ts";
 
 /** Over which axis to reduce. */
 export interface AxisOptions {
@@ -65,15 +66,26 @@ export function variance(x: Tensor, options: { axis: number; correction?: number
 export function variance(x: Tensor, options?: VarianceOptions): number | Tensor;
 export function variance(x: Tensor, { axis, correction = 0 }: VarianceOptions = {}): number | Tensor {
   const n = count("variance", x, axis, correction);
+  if (axis === undefined) return divideBy(squaresAround(x, mean(x)), n - correction, x);
   const squares = zeros(x.shape, x.dtype);
-  const center = mean(x, axis === undefined ? {} : { axis });
-  const meanAt = centerIndex(x, axis, center);
-  const deviation = allocate(1, x.dtype); // rounds the difference to the tensor's type before it is squared
+  const center = mean(x, { axis });
+  const [, length, inner] = split(x, normalizeAxis(x, axis));
   for (let i = 0; i < x.size; i++) {
-    deviation[0] = x.data[i] - meanAt(i);
-    squares.data[i] = deviation[0] * deviation[0];
+    const c = Math.floor(i / (length * inner)) * inner + (i % inner);
+    squares.data[i] = square(x.data[i] - center.data[c], x);
   }
-  return divideBy(sum(squares, axis === undefined ? {} : { axis }), n - correction, x);
+  return divideBy(sum(squares, { axis }), n - correction, x);
+}
+
+/** The sum of the squared distances from a centre. */
+function squaresAround(x: Tensor, center: number): number {
+  return simd.squares(x.data, center) ?? sum(x.map((value) => square(value - center, x)));
+}
+
+/** The square of a difference that is first rounded to the tensor's type. */
+function square(difference: number, { dtype }: Tensor): number {
+  const rounded = dtype === "float32" ? Math.fround(difference) : difference;
+  return rounded * rounded;
 }
 
 /**
@@ -88,6 +100,8 @@ export function standardDeviation(x: Tensor, options: { correction?: number } = 
 
 /** Adds up a contiguous array in NumPy's order: chunks one after the other, pairwise inside a chunk. */
 function sumContiguous(data: FloatArray): number {
+  const fast = simd.sum(data);
+  if (fast !== undefined) return fast;
   const single = data instanceof Float32Array;
   let total = 0;
   for (let start = 0; start < data.length; start += CHUNK) {
@@ -172,11 +186,4 @@ function count(name: string, x: Tensor, axis: number | undefined, correction: nu
 function divideBy(total: number | Tensor, n: number, like: Tensor): number | Tensor {
   if (total instanceof Tensor) return total.map((value) => value / n);
   return like.dtype === "float32" ? Math.fround(total / n) : total / n;
-}
-
-/** The mean that belongs to a flat index: one for all, or one for each slice along the axis. */
-function centerIndex(x: Tensor, axis: number | undefined, center: number | Tensor): (flat: number) => number {
-  if (typeof center === "number") return () => center;
-  const [, n, inner] = split(x, normalizeAxis(x, axis!));
-  return (flat) => center.data[Math.floor(flat / (n * inner)) * inner + (flat % inner)];
 }

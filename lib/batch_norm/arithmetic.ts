@@ -1,0 +1,147 @@
+/**
+ * The arithmetic of batch normalization: what the kernels compute, in plain TypeScript, which serves where they cannot.
+ *
+ * One number for each channel is float64. Everything else is in the type of the input, as NumPy and PyTorch have it.
+ * @module
+ */
+
+import * as simd from "../simd/batch_norm.ts";
+import { sum, Tensor } from "../tensor/mod.ts";
+import type { FloatArray } from "../tensor/tensor.ts";
+
+/** The axes as [N, C, everything else]. */
+export interface Layout {
+  /** How many samples. */
+  samples: number;
+  /** How many channels. */
+  channels: number;
+  /** How many values a sample has in each channel. */
+  inner: number;
+}
+
+/** Rows of float32 that are added up in float32, before their sum is added in float64. */
+const ROWS = 8;
+
+/** Fills in mean and variance unless they are given, then the deviation, `normalized` and `y`. */
+export function forward(layout: Layout, pass: simd.Forward): void {
+  const { samples, channels, inner } = layout;
+  if (inner === 1 && simd.forward([samples, channels], pass)) return;
+  const { x, mean, variance, given, eps, deviation, normalized, y } = pass;
+  if (!given) moments(layout, x, mean, variance);
+  for (let c = 0; c < channels; c++) deviation[c] = Math.sqrt(variance[c] + eps);
+  const [m, d, w, b] = [mean, deviation, pass.weight, pass.bias].map((vector) => inTypeOf(x, vector));
+  const round = roundingOf(x);
+  for (let i = 0; i < x.length; i += inner) {
+    const c = (i / inner) % channels;
+    for (let j = i; j < i + inner; j++) {
+      // Divided, not multiplied by the reciprocal: this is what the article's NumPy code does, digit for digit.
+      const value = round(round(x[j] - m[c]) / d[c]);
+      normalized[j] = value;
+      y[j] = round(w[c] * value) + b[c];
+    }
+  }
+}
+
+/** Mean and biased variance of each channel: NumPy's `x.mean(axis=0)` and `x.var(axis=0)`, also for more axes. */
+function moments(layout: Layout, x: FloatArray, mean: Float64Array, variance: Float64Array): void {
+  const { samples, channels, inner } = layout;
+  if (inner === 1 && x instanceof Float32Array) return momentsOfRows(layout, x, mean, variance);
+  const n = samples * inner;
+  mean.set(channelSums(layout, x).map((total) => total / n));
+  const squares = new Float64Array(x.length);
+  for (let i = 0; i < x.length; i += inner) {
+    const center = mean[(i / inner) % channels];
+    for (let j = i; j < i + inner; j++) squares[j] = (x[j] - center) * (x[j] - center);
+  }
+  variance.set(channelSums(layout, squares).map((total) => total / n));
+}
+
+/**
+ * Mean and variance of float32 in one pass, since memory is the limit: with d = x − (first row), the mean is
+ * (first row) + E[d], the variance E[d²] − E[d]².
+ *
+ * A sum over eight rows is float32. So the variance is right to about 10·2⁻²⁴·E[d²], which is as good as float32 allows
+ * unless the first row is an outlier.
+ */
+function momentsOfRows(
+  { samples, channels }: Layout,
+  x: Float32Array,
+  mean: Float64Array,
+  variance: Float64Array,
+): void {
+  const d = new Float32Array(x.length);
+  for (let i = 0; i < x.length; i++) d[i] = x[i] - x[i % channels];
+  sumRows(channels, d, (i) => d[i], mean);
+  sumRows(channels, d, (i) => Math.fround(d[i] * d[i]), variance);
+  for (let c = 0; c < channels; c++) {
+    const [first, second] = [mean[c] / samples, variance[c] / samples];
+    mean[c] = x[c] + first;
+    variance[c] = Math.max(second - first * first, 0);
+  }
+}
+
+/** Σ of a float32 term over the rows, for each column: eight rows in float32, and those sums in float64. */
+function sumRows(columns: number, x: FloatArray, term: (i: number) => number, to: Float64Array): void {
+  to.fill(0);
+  for (let start = 0; start < x.length; start += ROWS * columns) {
+    const end = Math.min(start + ROWS * columns, x.length);
+    for (let c = 0; c < columns; c++) {
+      let total = term(start + c);
+      for (let i = start + columns + c; i < end; i += columns) total = Math.fround(total + term(i));
+      to[c] += total;
+    }
+  }
+}
+
+/** Σ normalized · g and Σ g of each channel. */
+export function gradientSums(layout: Layout, sums: simd.Backward): void {
+  const { samples, channels, inner } = layout;
+  if (inner === 1 && simd.gradientSums([samples, channels], sums)) return;
+  const { g, normalized, gradWeight, gradBias } = sums;
+  if (inner === 1 && g instanceof Float32Array) {
+    sumRows(channels, g, (i) => Math.fround(normalized[i] * g[i]), gradWeight);
+    sumRows(channels, g, (i) => g[i], gradBias);
+    return;
+  }
+  const products = new Float64Array(g.length);
+  for (let i = 0; i < g.length; i++) products[i] = normalized[i] * g[i];
+  gradWeight.set(channelSums(layout, products));
+  gradBias.set(channelSums(layout, g));
+}
+
+/** gradInput = scale · (g − throughMean − normalized · throughVariance). */
+export function propagate(layout: Layout, through: simd.Through): void {
+  const { samples, channels, inner } = layout;
+  if (inner === 1 && simd.propagate([samples, channels], through)) return;
+  const { g, normalized, gradInput } = through;
+  const [scale, throughMean, throughVariance] = [through.scale, through.throughMean, through.throughVariance]
+    .map((vector) => inTypeOf(g, vector));
+  const round = roundingOf(g);
+  for (let i = 0; i < g.length; i += inner) {
+    const c = (i / inner) % channels;
+    for (let j = i; j < i + inner; j++) {
+      const centered = round(g[j] - throughMean[c]);
+      gradInput[j] = scale[c] * round(centered - round(normalized[j] * throughVariance[c]));
+    }
+  }
+}
+
+/** The sum of each channel in float64: first over what lies inside it, then over the samples, one after the other. */
+function channelSums({ samples, channels, inner }: Layout, values: FloatArray): FloatArray {
+  const x = new Tensor(values instanceof Float64Array ? values : new Float64Array(values));
+  const rows = inner === 1
+    ? x.reshape([samples, channels])
+    : sum(x.reshape([samples, channels, inner]), { axis: 2 });
+  return sum(rows, { axis: 0 }).data;
+}
+
+/** Rounds to the type of an array. */
+function roundingOf(x: FloatArray): (value: number) => number {
+  const single = x instanceof Float32Array;
+  return (value) => single ? Math.fround(value) : value;
+}
+
+/** A vector of float64, rounded to the type of an array. */
+function inTypeOf(x: FloatArray, vector: Float64Array): FloatArray {
+  return x instanceof Float32Array ? new Float32Array(vector) : vector;
+}

@@ -1,0 +1,323 @@
+/**
+ * Batch normalization of x, of shape [N, C], C a multiple of 4. `lib/batch_norm/normalize.ts` is the readable form.
+ *
+ * One number per channel is f64, whatever x is; `scratch` takes such numbers in the type of x.
+ */
+
+// ---- Mean and biased variance of each column ----
+
+/** In float64 as NumPy: two passes, one row after the other; four at a time, so that the sums are read and written less. */
+export function momentsF64(x: usize, rows: i32, columns: i32, mean: usize, variance: usize): void {
+  const row = columns * 8;
+  memory.fill(mean, 0, row);
+  for (let i = 0; i < rows; i += 4) {
+    for (let c = 0; c < row; c += 16) addColumn(x + i * row + c, min(4, rows - i), row, mean + c);
+  }
+  divide(mean, columns, rows);
+  memory.fill(variance, 0, row);
+  for (let i = 0; i < rows; i += 4) {
+    for (let c = 0; c < row; c += 16) {
+      addSquares(x + i * row + c, min(4, rows - i), row, mean + c, variance + c);
+    }
+  }
+  divide(variance, columns, rows);
+}
+
+// @ts-ignore: decorator
+
+function addColumn(x: usize, rows: i32, row: usize, to: usize): void {
+  let sum = f64x2.add(v128.load(to), v128.load(x));
+  if (rows == 4) {
+    sum = f64x2.add(sum, v128.load(x + row));
+    sum = f64x2.add(sum, v128.load(x + 2 * row));
+    sum = f64x2.add(sum, v128.load(x + 3 * row));
+  } else {
+    for (let i = 1; i < rows; i++) sum = f64x2.add(sum, v128.load(x + i * row));
+  }
+  v128.store(to, sum);
+}
+
+// @ts-ignore: decorator
+
+function addSquares(x: usize, rows: i32, row: usize, mean: usize, to: usize): void {
+  const center = v128.load(mean);
+  let sum = f64x2.add(v128.load(to), squareF64(x, center));
+  if (rows == 4) {
+    sum = f64x2.add(sum, squareF64(x + row, center));
+    sum = f64x2.add(sum, squareF64(x + 2 * row, center));
+    sum = f64x2.add(sum, squareF64(x + 3 * row, center));
+  } else {
+    for (let i = 1; i < rows; i++) sum = f64x2.add(sum, squareF64(x + i * row, center));
+  }
+  v128.store(to, sum);
+}
+
+// @ts-ignore: decorator
+
+function squareF64(x: usize, center: v128): v128 {
+  const distance = f64x2.sub(v128.load(x), center);
+  return f64x2.mul(distance, distance);
+}
+
+function divide(sums: usize, columns: i32, count: i32): void {
+  const n = f64x2.splat(<f64> count);
+  for (const end = sums + columns * 8; sums < end; sums += 16) {
+    v128.store(sums, f64x2.div(v128.load(sums), n));
+  }
+}
+
+/**
+ * In float32 one pass: of d = x − (first row), sums of d and d² over eight rows are float32, and over those float64.
+ * Then mean = (first row) + E[d], variance = E[d²] − E[d]².
+ */
+export function momentsF32(x: usize, rows: i32, columns: i32, mean: usize, variance: usize): void {
+  const row = columns * 4, n = f64x2.splat(<f64> rows);
+  memory.fill(mean, 0, columns * 8);
+  memory.fill(variance, 0, columns * 8);
+  for (let i = 0; i < rows; i += 8) {
+    const some = min(8, rows - i);
+    for (let c = 0; c < columns; c += 4) {
+      const from = x + i * row + c * 4, first = v128.load(x + c * 4);
+      let d = f32x4.sub(v128.load(from), first);
+      let sum = d, squares = f32x4.mul(d, d);
+      for (let r = 1; r < some; r++) {
+        d = f32x4.sub(v128.load(from + r * row), first);
+        sum = f32x4.add(sum, d);
+        squares = f32x4.add(squares, f32x4.mul(d, d));
+      }
+      addWide(mean + c * 8, sum);
+      addWide(variance + c * 8, squares);
+    }
+  }
+  for (let c = 0; c < columns; c += 2) {
+    const d = f64x2.div(v128.load(mean + c * 8), n);
+    const squares = f64x2.div(v128.load(variance + c * 8), n);
+    v128.store(mean + c * 8, f64x2.add(f64x2.promote_low_f32x4(v128.load64_zero(x + c * 4)), d));
+    const difference = f64x2.sub(squares, f64x2.mul(d, d));
+    v128.store(variance + c * 8, f64x2.max(difference, f64x2.splat(0)));
+  }
+}
+
+/** Adds four numbers to four sums of f64. */
+// @ts-ignore: decorator
+
+function addWide(to: usize, values: v128): void {
+  const high = v128.shuffle<i32>(values, values, 2, 3, 2, 3);
+  v128.store(to, f64x2.add(v128.load(to), f64x2.promote_low_f32x4(values)));
+  v128.store(to, f64x2.add(v128.load(to, 16), f64x2.promote_low_f32x4(high)), 16);
+}
+
+// ---- Forward ----
+
+/** deviation = √(variance + eps), normalized = (x − mean) / deviation, y = weight · normalized + bias. */
+// @ts-ignore: decorator
+
+function normalize<T>(
+  x: usize,
+  rows: i32,
+  columns: i32,
+  mean: usize,
+  variance: usize,
+  eps: f64,
+  weight: usize,
+  bias: usize,
+  deviation: usize,
+  normalized: usize,
+  y: usize,
+  scratch: usize,
+): void {
+  const row = columns * sizeof<T>();
+  for (let c = 0; c < columns * 8; c += 16) {
+    v128.store(deviation + c, f64x2.sqrt(f64x2.add(v128.load(variance + c), f64x2.splat(eps))));
+  }
+  const m = narrow<T>(mean, columns, scratch), d = narrow<T>(deviation, columns, scratch + row);
+  const w = narrow<T>(weight, columns, scratch + 2 * row), b = narrow<T>(bias, columns, scratch + 3 * row);
+  for (let i = 0; i < rows; i++, x += row, normalized += row, y += row) {
+    for (let c = 0; c < row; c += 16) {
+      const value = div<T>(sub<T>(v128.load(x + c), v128.load(m + c)), v128.load(d + c));
+      v128.store(normalized + c, value);
+      v128.store(y + c, add<T>(mul<T>(v128.load(w + c), value), v128.load(b + c)));
+    }
+  }
+}
+
+export function normalizeF32(
+  x: usize,
+  rows: i32,
+  columns: i32,
+  mean: usize,
+  variance: usize,
+  eps: f64,
+  weight: usize,
+  bias: usize,
+  deviation: usize,
+  normalized: usize,
+  y: usize,
+  scratch: usize,
+): void {
+  normalize<f32>(x, rows, columns, mean, variance, eps, weight, bias, deviation, normalized, y, scratch);
+}
+
+export function normalizeF64(
+  x: usize,
+  rows: i32,
+  columns: i32,
+  mean: usize,
+  variance: usize,
+  eps: f64,
+  weight: usize,
+  bias: usize,
+  deviation: usize,
+  normalized: usize,
+  y: usize,
+  scratch: usize,
+): void {
+  normalize<f64>(x, rows, columns, mean, variance, eps, weight, bias, deviation, normalized, y, scratch);
+}
+
+// ---- Backward ----
+
+/** gradWeight = Σ normalized · g and gradBias = Σ g of each column, in float64, one row after the other. */
+export function gradientSumsF64(
+  g: usize,
+  normalized: usize,
+  rows: i32,
+  columns: i32,
+  gradWeight: usize,
+  gradBias: usize,
+): void {
+  const row = columns * 8;
+  memory.fill(gradWeight, 0, row);
+  memory.fill(gradBias, 0, row);
+  for (let i = 0; i < rows; i += 4, g += 4 * row, normalized += 4 * row) {
+    const some = min(4, rows - i);
+    for (let c = 0; c < row; c += 16) {
+      let weight = v128.load(gradWeight + c), bias = v128.load(gradBias + c);
+      for (let r = 0, at = c; r < some; r++, at += row) {
+        const value = v128.load(g + at);
+        weight = f64x2.add(weight, f64x2.mul(v128.load(normalized + at), value));
+        bias = f64x2.add(bias, value);
+      }
+      v128.store(gradWeight + c, weight);
+      v128.store(gradBias + c, bias);
+    }
+  }
+}
+
+/** In float32, sums over eight rows are float32, and over those float64. */
+export function gradientSumsF32(
+  g: usize,
+  normalized: usize,
+  rows: i32,
+  columns: i32,
+  gradWeight: usize,
+  gradBias: usize,
+): void {
+  const row = columns * 4;
+  memory.fill(gradWeight, 0, columns * 8);
+  memory.fill(gradBias, 0, columns * 8);
+  for (let i = 0; i < rows; i += 8, g += 8 * row, normalized += 8 * row) {
+    const some = min(8, rows - i);
+    for (let c = 0; c < columns; c += 4) {
+      const from = g + c * 4, beside = normalized + c * 4;
+      let value = v128.load(from);
+      let bias = value, weight = f32x4.mul(v128.load(beside), value);
+      for (let r = 1; r < some; r++) {
+        value = v128.load(from + r * row);
+        bias = f32x4.add(bias, value);
+        weight = f32x4.add(weight, f32x4.mul(v128.load(beside + r * row), value));
+      }
+      addWide(gradWeight + c * 8, weight);
+      addWide(gradBias + c * 8, bias);
+    }
+  }
+}
+
+/** out = scale · (g − throughMean − normalized · throughVariance). */
+// @ts-ignore: decorator
+
+function gradInput<T>(
+  g: usize,
+  normalized: usize,
+  rows: i32,
+  columns: i32,
+  scale: usize,
+  throughMean: usize,
+  throughVariance: usize,
+  out: usize,
+  scratch: usize,
+): void {
+  const row = columns * sizeof<T>();
+  const s = narrow<T>(scale, columns, scratch), m = narrow<T>(throughMean, columns, scratch + row);
+  const v = narrow<T>(throughVariance, columns, scratch + 2 * row);
+  for (let i = 0; i < rows; i++, g += row, normalized += row, out += row) {
+    for (let c = 0; c < row; c += 16) {
+      const slope = mul<T>(v128.load(normalized + c), v128.load(v + c));
+      v128.store(
+        out + c,
+        mul<T>(v128.load(s + c), sub<T>(sub<T>(v128.load(g + c), v128.load(m + c)), slope)),
+      );
+    }
+  }
+}
+
+export function gradInputF32(
+  g: usize,
+  normalized: usize,
+  rows: i32,
+  columns: i32,
+  scale: usize,
+  throughMean: usize,
+  throughVariance: usize,
+  out: usize,
+  scratch: usize,
+): void {
+  gradInput<f32>(g, normalized, rows, columns, scale, throughMean, throughVariance, out, scratch);
+}
+
+export function gradInputF64(
+  g: usize,
+  normalized: usize,
+  rows: i32,
+  columns: i32,
+  scale: usize,
+  throughMean: usize,
+  throughVariance: usize,
+  out: usize,
+  scratch: usize,
+): void {
+  gradInput<f64>(g, normalized, rows, columns, scale, throughMean, throughVariance, out, scratch);
+}
+
+// ---- In the type of x ----
+
+/** One number per channel in the type of x: where it is, or rounded to `scratch`. */
+function narrow<T>(vector: usize, columns: i32, scratch: usize): usize {
+  if (sizeof<T>() == 8) return vector;
+  for (let c = 0; c < columns; c++) store<f32>(scratch + c * 4, <f32> load<f64>(vector + c * 8));
+  return scratch;
+}
+
+// @ts-ignore: decorator
+
+function add<T>(a: v128, b: v128): v128 {
+  return sizeof<T>() == 4 ? f32x4.add(a, b) : f64x2.add(a, b);
+}
+
+// @ts-ignore: decorator
+
+function sub<T>(a: v128, b: v128): v128 {
+  return sizeof<T>() == 4 ? f32x4.sub(a, b) : f64x2.sub(a, b);
+}
+
+// @ts-ignore: decorator
+
+function mul<T>(a: v128, b: v128): v128 {
+  return sizeof<T>() == 4 ? f32x4.mul(a, b) : f64x2.mul(a, b);
+}
+
+// @ts-ignore: decorator
+
+function div<T>(a: v128, b: v128): v128 {
+  return sizeof<T>() == 4 ? f32x4.div(a, b) : f64x2.div(a, b);
+}

@@ -1,0 +1,390 @@
+/**
+ * Matrix product. Written by `matmul_generator.ts`; change that, and run `deno task build:simd`.
+ *
+ * Each element of the product is summed from the first to the last k, in the type of the inputs, without fused
+ * operations: the order and the rounding of the readable form in `lib/tensor/matmul.ts`.
+ */
+
+/** Rows of a tile. */
+const ROWS: i32 = 6;
+/** Blocks that stay in the cache: of rows of a, of the sum over k, of columns of b. */
+const M_BLOCK: i32 = 96, K_BLOCK: i32 = 256, N_BLOCK: i32 = 512;
+
+// @ts-ignore: decorator
+
+function tileColumns<T>(): i32 {
+  return 2 * 16 / sizeof<T>();
+}
+
+export function matmulF32(m: i32, n: i32, k: i32, a: usize, b: usize, c: usize, panels: usize): void {
+  matmul<f32>(m, n, k, a, b, c, panels);
+}
+
+export function matmulF64(m: i32, n: i32, k: i32, a: usize, b: usize, c: usize, panels: usize): void {
+  matmul<f64>(m, n, k, a, b, c, panels);
+}
+
+/** c [m, n] = a [m, k] · b [k, n]. `panels`: 2 MiB for a tile and for blocks of a and b in the order of their use. */
+function matmul<T>(m: i32, n: i32, k: i32, a: usize, b: usize, c: usize, panels: usize): void {
+  const tile = panels, panelA = panels + 1024, panelB = panelA + M_BLOCK * K_BLOCK * sizeof<T>();
+  memory.fill(c, 0, m * n * sizeof<T>());
+  for (let j = 0; j < n; j += N_BLOCK) {
+    const columns = min(N_BLOCK, n - j);
+    for (let l = 0; l < k; l += K_BLOCK) {
+      const depth = min(K_BLOCK, k - l);
+      packColumns<T>(b + (l * n + j) * sizeof<T>(), n, depth, columns, panelB);
+      for (let i = 0; i < m; i += M_BLOCK) {
+        const rows = min(M_BLOCK, m - i);
+        packRows<T>(a + (i * k + l) * sizeof<T>(), k, rows, depth, panelA);
+        multiplyPanels<T>(rows, columns, depth, panelA, panelB, c + (i * n + j) * sizeof<T>(), n, tile);
+      }
+    }
+  }
+}
+
+/** Strips of as many columns as a tile has, each read from top to bottom; missing columns are 0. */
+function packColumns<T>(b: usize, stride: i32, depth: i32, columns: i32, to: usize): void {
+  const wide = tileColumns<T>();
+  for (let j = 0; j < columns; j += wide) {
+    let from = b + j * sizeof<T>();
+    const whole = j + wide <= columns;
+    for (let l = 0; l < depth; l++, from += stride * sizeof<T>(), to += 32) {
+      if (whole) {
+        v128.store(to, v128.load(from));
+        v128.store(to, v128.load(from, 16), 16);
+      } else {
+        memory.fill(to, 0, 32);
+        memory.copy(to, from, (columns - j) * sizeof<T>());
+      }
+    }
+  }
+}
+
+/** Strips of as many rows as a tile has, each read from left to right; missing rows are 0. */
+function packRows<T>(a: usize, stride: i32, rows: i32, depth: i32, to: usize): void {
+  for (let i = 0; i < rows; i += ROWS) {
+    let from = a + i * stride * sizeof<T>();
+    const there = min(ROWS, rows - i), row = stride * sizeof<T>();
+    for (let l = 0; l < depth; l++, from += sizeof<T>(), to += ROWS * sizeof<T>()) {
+      if (there == ROWS) {
+        store<T>(to, load<T>(from + 0 * row), 0 * sizeof<T>());
+        store<T>(to, load<T>(from + 1 * row), 1 * sizeof<T>());
+        store<T>(to, load<T>(from + 2 * row), 2 * sizeof<T>());
+        store<T>(to, load<T>(from + 3 * row), 3 * sizeof<T>());
+        store<T>(to, load<T>(from + 4 * row), 4 * sizeof<T>());
+        store<T>(to, load<T>(from + 5 * row), 5 * sizeof<T>());
+      } else {
+        for (let r = 0; r < ROWS; r++) {
+          store<T>(to + r * sizeof<T>(), r < there ? load<T>(from + r * row) : 0);
+        }
+      }
+    }
+  }
+}
+
+/** Adds the product of two panels to c. A tile that sticks out goes through memory of its own. */
+function multiplyPanels<T>(
+  rows: i32,
+  columns: i32,
+  depth: i32,
+  panelA: usize,
+  panelB: usize,
+  c: usize,
+  stride: i32,
+  tile: usize,
+): void {
+  const wide = tileColumns<T>(), row = stride * sizeof<T>();
+  for (let j = 0; j < columns; j += wide) {
+    const b = panelB + j * depth * sizeof<T>();
+    for (let i = 0; i < rows; i += ROWS) {
+      const a = panelA + i * depth * sizeof<T>(), to = c + i * row + j * sizeof<T>();
+      const high = min(ROWS, rows - i), across = min(wide, columns - j);
+      if (high == ROWS && across == wide) {
+        multiplyTile<T>(depth, a, b, to, row);
+      } else {
+        for (let r = 0; r < high; r++) memory.copy(tile + r * 32, to + r * row, across * sizeof<T>());
+        multiplyTile<T>(depth, a, b, tile, 32);
+        for (let r = 0; r < high; r++) memory.copy(to + r * row, tile + r * 32, across * sizeof<T>());
+      }
+    }
+  }
+}
+
+// @ts-ignore: decorator
+
+function multiplyTile<T>(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
+  if (sizeof<T>() == 4) tileF32(depth, a, b, c, row);
+  else tileF64(depth, a, b, c, row);
+}
+
+function tileF32(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
+  let c00 = v128.load(c + 0 * row, 0);
+  let c01 = v128.load(c + 0 * row, 16);
+  let c10 = v128.load(c + 1 * row, 0);
+  let c11 = v128.load(c + 1 * row, 16);
+  let c20 = v128.load(c + 2 * row, 0);
+  let c21 = v128.load(c + 2 * row, 16);
+  let c30 = v128.load(c + 3 * row, 0);
+  let c31 = v128.load(c + 3 * row, 16);
+  let c40 = v128.load(c + 4 * row, 0);
+  let c41 = v128.load(c + 4 * row, 16);
+  let c50 = v128.load(c + 5 * row, 0);
+  let c51 = v128.load(c + 5 * row, 16);
+  let l = 0, element: v128, b0: v128, b1: v128;
+  for (; l + 4 <= depth; l += 4) {
+    b0 = v128.load(b, 0);
+    b1 = v128.load(b, 16);
+    element = v128.load32_splat(a, 0);
+    c00 = f32x4.add(c00, f32x4.mul(element, b0));
+    c01 = f32x4.add(c01, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 4);
+    c10 = f32x4.add(c10, f32x4.mul(element, b0));
+    c11 = f32x4.add(c11, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 8);
+    c20 = f32x4.add(c20, f32x4.mul(element, b0));
+    c21 = f32x4.add(c21, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 12);
+    c30 = f32x4.add(c30, f32x4.mul(element, b0));
+    c31 = f32x4.add(c31, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 16);
+    c40 = f32x4.add(c40, f32x4.mul(element, b0));
+    c41 = f32x4.add(c41, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 20);
+    c50 = f32x4.add(c50, f32x4.mul(element, b0));
+    c51 = f32x4.add(c51, f32x4.mul(element, b1));
+    b0 = v128.load(b, 32);
+    b1 = v128.load(b, 48);
+    element = v128.load32_splat(a, 24);
+    c00 = f32x4.add(c00, f32x4.mul(element, b0));
+    c01 = f32x4.add(c01, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 28);
+    c10 = f32x4.add(c10, f32x4.mul(element, b0));
+    c11 = f32x4.add(c11, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 32);
+    c20 = f32x4.add(c20, f32x4.mul(element, b0));
+    c21 = f32x4.add(c21, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 36);
+    c30 = f32x4.add(c30, f32x4.mul(element, b0));
+    c31 = f32x4.add(c31, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 40);
+    c40 = f32x4.add(c40, f32x4.mul(element, b0));
+    c41 = f32x4.add(c41, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 44);
+    c50 = f32x4.add(c50, f32x4.mul(element, b0));
+    c51 = f32x4.add(c51, f32x4.mul(element, b1));
+    b0 = v128.load(b, 64);
+    b1 = v128.load(b, 80);
+    element = v128.load32_splat(a, 48);
+    c00 = f32x4.add(c00, f32x4.mul(element, b0));
+    c01 = f32x4.add(c01, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 52);
+    c10 = f32x4.add(c10, f32x4.mul(element, b0));
+    c11 = f32x4.add(c11, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 56);
+    c20 = f32x4.add(c20, f32x4.mul(element, b0));
+    c21 = f32x4.add(c21, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 60);
+    c30 = f32x4.add(c30, f32x4.mul(element, b0));
+    c31 = f32x4.add(c31, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 64);
+    c40 = f32x4.add(c40, f32x4.mul(element, b0));
+    c41 = f32x4.add(c41, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 68);
+    c50 = f32x4.add(c50, f32x4.mul(element, b0));
+    c51 = f32x4.add(c51, f32x4.mul(element, b1));
+    b0 = v128.load(b, 96);
+    b1 = v128.load(b, 112);
+    element = v128.load32_splat(a, 72);
+    c00 = f32x4.add(c00, f32x4.mul(element, b0));
+    c01 = f32x4.add(c01, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 76);
+    c10 = f32x4.add(c10, f32x4.mul(element, b0));
+    c11 = f32x4.add(c11, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 80);
+    c20 = f32x4.add(c20, f32x4.mul(element, b0));
+    c21 = f32x4.add(c21, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 84);
+    c30 = f32x4.add(c30, f32x4.mul(element, b0));
+    c31 = f32x4.add(c31, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 88);
+    c40 = f32x4.add(c40, f32x4.mul(element, b0));
+    c41 = f32x4.add(c41, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 92);
+    c50 = f32x4.add(c50, f32x4.mul(element, b0));
+    c51 = f32x4.add(c51, f32x4.mul(element, b1));
+    a += 96;
+    b += 128;
+  }
+  for (; l < depth; l += 1) {
+    b0 = v128.load(b, 0);
+    b1 = v128.load(b, 16);
+    element = v128.load32_splat(a, 0);
+    c00 = f32x4.add(c00, f32x4.mul(element, b0));
+    c01 = f32x4.add(c01, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 4);
+    c10 = f32x4.add(c10, f32x4.mul(element, b0));
+    c11 = f32x4.add(c11, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 8);
+    c20 = f32x4.add(c20, f32x4.mul(element, b0));
+    c21 = f32x4.add(c21, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 12);
+    c30 = f32x4.add(c30, f32x4.mul(element, b0));
+    c31 = f32x4.add(c31, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 16);
+    c40 = f32x4.add(c40, f32x4.mul(element, b0));
+    c41 = f32x4.add(c41, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 20);
+    c50 = f32x4.add(c50, f32x4.mul(element, b0));
+    c51 = f32x4.add(c51, f32x4.mul(element, b1));
+    a += 24;
+    b += 32;
+  }
+  v128.store(c + 0 * row, c00, 0);
+  v128.store(c + 0 * row, c01, 16);
+  v128.store(c + 1 * row, c10, 0);
+  v128.store(c + 1 * row, c11, 16);
+  v128.store(c + 2 * row, c20, 0);
+  v128.store(c + 2 * row, c21, 16);
+  v128.store(c + 3 * row, c30, 0);
+  v128.store(c + 3 * row, c31, 16);
+  v128.store(c + 4 * row, c40, 0);
+  v128.store(c + 4 * row, c41, 16);
+  v128.store(c + 5 * row, c50, 0);
+  v128.store(c + 5 * row, c51, 16);
+}
+
+function tileF64(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
+  let c00 = v128.load(c + 0 * row, 0);
+  let c01 = v128.load(c + 0 * row, 16);
+  let c10 = v128.load(c + 1 * row, 0);
+  let c11 = v128.load(c + 1 * row, 16);
+  let c20 = v128.load(c + 2 * row, 0);
+  let c21 = v128.load(c + 2 * row, 16);
+  let c30 = v128.load(c + 3 * row, 0);
+  let c31 = v128.load(c + 3 * row, 16);
+  let c40 = v128.load(c + 4 * row, 0);
+  let c41 = v128.load(c + 4 * row, 16);
+  let c50 = v128.load(c + 5 * row, 0);
+  let c51 = v128.load(c + 5 * row, 16);
+  let l = 0, element: v128, b0: v128, b1: v128;
+  for (; l + 4 <= depth; l += 4) {
+    b0 = v128.load(b, 0);
+    b1 = v128.load(b, 16);
+    element = v128.load64_splat(a, 0);
+    c00 = f64x2.add(c00, f64x2.mul(element, b0));
+    c01 = f64x2.add(c01, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 8);
+    c10 = f64x2.add(c10, f64x2.mul(element, b0));
+    c11 = f64x2.add(c11, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 16);
+    c20 = f64x2.add(c20, f64x2.mul(element, b0));
+    c21 = f64x2.add(c21, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 24);
+    c30 = f64x2.add(c30, f64x2.mul(element, b0));
+    c31 = f64x2.add(c31, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 32);
+    c40 = f64x2.add(c40, f64x2.mul(element, b0));
+    c41 = f64x2.add(c41, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 40);
+    c50 = f64x2.add(c50, f64x2.mul(element, b0));
+    c51 = f64x2.add(c51, f64x2.mul(element, b1));
+    b0 = v128.load(b, 32);
+    b1 = v128.load(b, 48);
+    element = v128.load64_splat(a, 48);
+    c00 = f64x2.add(c00, f64x2.mul(element, b0));
+    c01 = f64x2.add(c01, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 56);
+    c10 = f64x2.add(c10, f64x2.mul(element, b0));
+    c11 = f64x2.add(c11, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 64);
+    c20 = f64x2.add(c20, f64x2.mul(element, b0));
+    c21 = f64x2.add(c21, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 72);
+    c30 = f64x2.add(c30, f64x2.mul(element, b0));
+    c31 = f64x2.add(c31, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 80);
+    c40 = f64x2.add(c40, f64x2.mul(element, b0));
+    c41 = f64x2.add(c41, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 88);
+    c50 = f64x2.add(c50, f64x2.mul(element, b0));
+    c51 = f64x2.add(c51, f64x2.mul(element, b1));
+    b0 = v128.load(b, 64);
+    b1 = v128.load(b, 80);
+    element = v128.load64_splat(a, 96);
+    c00 = f64x2.add(c00, f64x2.mul(element, b0));
+    c01 = f64x2.add(c01, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 104);
+    c10 = f64x2.add(c10, f64x2.mul(element, b0));
+    c11 = f64x2.add(c11, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 112);
+    c20 = f64x2.add(c20, f64x2.mul(element, b0));
+    c21 = f64x2.add(c21, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 120);
+    c30 = f64x2.add(c30, f64x2.mul(element, b0));
+    c31 = f64x2.add(c31, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 128);
+    c40 = f64x2.add(c40, f64x2.mul(element, b0));
+    c41 = f64x2.add(c41, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 136);
+    c50 = f64x2.add(c50, f64x2.mul(element, b0));
+    c51 = f64x2.add(c51, f64x2.mul(element, b1));
+    b0 = v128.load(b, 96);
+    b1 = v128.load(b, 112);
+    element = v128.load64_splat(a, 144);
+    c00 = f64x2.add(c00, f64x2.mul(element, b0));
+    c01 = f64x2.add(c01, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 152);
+    c10 = f64x2.add(c10, f64x2.mul(element, b0));
+    c11 = f64x2.add(c11, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 160);
+    c20 = f64x2.add(c20, f64x2.mul(element, b0));
+    c21 = f64x2.add(c21, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 168);
+    c30 = f64x2.add(c30, f64x2.mul(element, b0));
+    c31 = f64x2.add(c31, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 176);
+    c40 = f64x2.add(c40, f64x2.mul(element, b0));
+    c41 = f64x2.add(c41, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 184);
+    c50 = f64x2.add(c50, f64x2.mul(element, b0));
+    c51 = f64x2.add(c51, f64x2.mul(element, b1));
+    a += 192;
+    b += 128;
+  }
+  for (; l < depth; l += 1) {
+    b0 = v128.load(b, 0);
+    b1 = v128.load(b, 16);
+    element = v128.load64_splat(a, 0);
+    c00 = f64x2.add(c00, f64x2.mul(element, b0));
+    c01 = f64x2.add(c01, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 8);
+    c10 = f64x2.add(c10, f64x2.mul(element, b0));
+    c11 = f64x2.add(c11, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 16);
+    c20 = f64x2.add(c20, f64x2.mul(element, b0));
+    c21 = f64x2.add(c21, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 24);
+    c30 = f64x2.add(c30, f64x2.mul(element, b0));
+    c31 = f64x2.add(c31, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 32);
+    c40 = f64x2.add(c40, f64x2.mul(element, b0));
+    c41 = f64x2.add(c41, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 40);
+    c50 = f64x2.add(c50, f64x2.mul(element, b0));
+    c51 = f64x2.add(c51, f64x2.mul(element, b1));
+    a += 48;
+    b += 32;
+  }
+  v128.store(c + 0 * row, c00, 0);
+  v128.store(c + 0 * row, c01, 16);
+  v128.store(c + 1 * row, c10, 0);
+  v128.store(c + 1 * row, c11, 16);
+  v128.store(c + 2 * row, c20, 0);
+  v128.store(c + 2 * row, c21, 16);
+  v128.store(c + 3 * row, c30, 0);
+  v128.store(c + 3 * row, c31, 16);
+  v128.store(c + 4 * row, c40, 0);
+  v128.store(c + 4 * row, c41, 16);
+  v128.store(c + 5 * row, c50, 0);
+  v128.store(c + 5 * row, c51, 16);
+}

@@ -1,0 +1,177 @@
+/**
+ * Writes `assembly/matmul.ts`: its innermost loop keeps a tile of the product in registers, so that it has to be
+ * written out once for each register and each type. `deno task build:simd` runs it.
+ * @module
+ */
+
+/** How one type is spelled. */
+interface Spelling {
+  type: "f32" | "f64";
+  vector: "f32x4" | "f64x2";
+  bytes: number;
+}
+
+/** Rows and registers per row of a tile: 12 sums, 2 registers of b, 1 of a and 1 product fill the 16 that x86-64 has. */
+const ROWS = 6;
+const REGISTERS = 2;
+/** Steps of the innermost loop between two checks of its end. */
+const STEPS = 4;
+
+/** @returns The source of `assembly/matmul.ts`. */
+export function matmulSource(): string {
+  const f32 = microKernel({ type: "f32", vector: "f32x4", bytes: 4 });
+  const f64 = microKernel({ type: "f64", vector: "f64x2", bytes: 8 });
+  return `/**
+ * Matrix product. Written by \`matmul_generator.ts\`; change that, and run \`deno task build:simd\`.
+ *
+ * Each element of the product is summed from the first to the last k, in the type of the inputs, without fused
+ * operations: the order and the rounding of the readable form in \`lib/tensor/matmul.ts\`.
+ */
+
+/** Rows of a tile. */
+const ROWS: i32 = ${ROWS};
+/** Blocks that stay in the cache: of rows of a, of the sum over k, of columns of b. */
+const M_BLOCK: i32 = ${16 * ROWS}, K_BLOCK: i32 = 256, N_BLOCK: i32 = 512;
+
+// @ts-ignore: decorator
+@inline
+function tileColumns<T>(): i32 {
+  return ${REGISTERS} * 16 / sizeof<T>();
+}
+
+export function matmulF32(m: i32, n: i32, k: i32, a: usize, b: usize, c: usize, panels: usize): void {
+  matmul<f32>(m, n, k, a, b, c, panels);
+}
+
+export function matmulF64(m: i32, n: i32, k: i32, a: usize, b: usize, c: usize, panels: usize): void {
+  matmul<f64>(m, n, k, a, b, c, panels);
+}
+
+/** c [m, n] = a [m, k] · b [k, n]. \`panels\`: 2 MiB for a tile and for blocks of a and b in the order of their use. */
+function matmul<T>(m: i32, n: i32, k: i32, a: usize, b: usize, c: usize, panels: usize): void {
+  const tile = panels, panelA = panels + 1024, panelB = panelA + M_BLOCK * K_BLOCK * sizeof<T>();
+  memory.fill(c, 0, m * n * sizeof<T>());
+  for (let j = 0; j < n; j += N_BLOCK) {
+    const columns = min(N_BLOCK, n - j);
+    for (let l = 0; l < k; l += K_BLOCK) {
+      const depth = min(K_BLOCK, k - l);
+      packColumns<T>(b + (l * n + j) * sizeof<T>(), n, depth, columns, panelB);
+      for (let i = 0; i < m; i += M_BLOCK) {
+        const rows = min(M_BLOCK, m - i);
+        packRows<T>(a + (i * k + l) * sizeof<T>(), k, rows, depth, panelA);
+        multiplyPanels<T>(rows, columns, depth, panelA, panelB, c + (i * n + j) * sizeof<T>(), n, tile);
+      }
+    }
+  }
+}
+
+/** Strips of as many columns as a tile has, each read from top to bottom; missing columns are 0. */
+function packColumns<T>(b: usize, stride: i32, depth: i32, columns: i32, to: usize): void {
+  const wide = tileColumns<T>();
+  for (let j = 0; j < columns; j += wide) {
+    let from = b + j * sizeof<T>();
+    const whole = j + wide <= columns;
+    for (let l = 0; l < depth; l++, from += stride * sizeof<T>(), to += 32) {
+      if (whole) {
+        v128.store(to, v128.load(from));
+        v128.store(to, v128.load(from, 16), 16);
+      } else {
+        memory.fill(to, 0, 32);
+        memory.copy(to, from, (columns - j) * sizeof<T>());
+      }
+    }
+  }
+}
+
+/** Strips of as many rows as a tile has, each read from left to right; missing rows are 0. */
+function packRows<T>(a: usize, stride: i32, rows: i32, depth: i32, to: usize): void {
+  for (let i = 0; i < rows; i += ROWS) {
+    let from = a + i * stride * sizeof<T>();
+    const there = min(ROWS, rows - i), row = stride * sizeof<T>();
+    for (let l = 0; l < depth; l++, from += sizeof<T>(), to += ROWS * sizeof<T>()) {
+      if (there == ROWS) {
+${lines(6, ROWS, (i) => `store<T>(to, load<T>(from + ${i} * row), ${i} * sizeof<T>());`)}
+      } else {
+        for (let r = 0; r < ROWS; r++) store<T>(to + r * sizeof<T>(), r < there ? load<T>(from + r * row) : 0);
+      }
+    }
+  }
+}
+
+/** Adds the product of two panels to c. A tile that sticks out goes through memory of its own. */
+function multiplyPanels<T>(
+  rows: i32, columns: i32, depth: i32, panelA: usize, panelB: usize, c: usize, stride: i32, tile: usize,
+): void {
+  const wide = tileColumns<T>(), row = stride * sizeof<T>();
+  for (let j = 0; j < columns; j += wide) {
+    const b = panelB + j * depth * sizeof<T>();
+    for (let i = 0; i < rows; i += ROWS) {
+      const a = panelA + i * depth * sizeof<T>(), to = c + i * row + j * sizeof<T>();
+      const high = min(ROWS, rows - i), across = min(wide, columns - j);
+      if (high == ROWS && across == wide) {
+        multiplyTile<T>(depth, a, b, to, row);
+      } else {
+        for (let r = 0; r < high; r++) memory.copy(tile + r * 32, to + r * row, across * sizeof<T>());
+        multiplyTile<T>(depth, a, b, tile, 32);
+        for (let r = 0; r < high; r++) memory.copy(to + r * row, tile + r * 32, across * sizeof<T>());
+      }
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function multiplyTile<T>(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
+  if (sizeof<T>() == 4) tileF32(depth, a, b, c, row);
+  else tileF64(depth, a, b, c, row);
+}
+
+${f32}
+${f64}`;
+}
+
+/** The innermost loop: each step multiplies a column of a strip of a by a row of a strip of b. */
+function microKernel({ type, vector, bytes }: Spelling): string {
+  const sums = Array.from({ length: ROWS }, (_, i) => Array.from({ length: REGISTERS }, (_, j) => ({ i, j })))
+    .flat();
+  const eachSum = (indent: number, text: (sum: string, at: string, i: number, j: number) => string) =>
+    sums.map(({ i, j }) => " ".repeat(indent) + text(`c${i}${j}`, `c + ${i} * row, ${16 * j}`, i, j)).join(
+      "\n",
+    );
+  const loop = (condition: string, steps: number) => {
+    const body = Array.from({ length: steps }, (_, step) => oneStep(vector, bytes, step)).join("\n");
+    return `  for (; ${condition}; l += ${steps}) {
+${body}
+    a += ${steps * ROWS * bytes};
+    b += ${steps * 16 * REGISTERS};
+  }`;
+  };
+  return `function tile${type.toUpperCase()}(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
+${eachSum(2, (sum, at) => `let ${sum} = v128.load(${at});`)}
+  let l = 0, element: v128, ${Array.from({ length: REGISTERS }, (_, j) => `b${j}: v128`).join(", ")};
+${loop(`l + ${STEPS} <= depth`, STEPS)}
+${loop("l < depth", 1)}
+${eachSum(2, (sum, at) => `v128.store(${at.replace(",", `, ${sum},`)});`)}
+}
+`;
+}
+
+/** A column of a times a row of b, `step` places on. */
+function oneStep(vector: string, bytes: number, step: number): string {
+  const columns = Array.from({ length: REGISTERS }, (_, j) => j);
+  const load = columns.map((j) => `b${j} = v128.load(b, ${16 * (step * REGISTERS + j)});`).join(" ");
+  const rows = Array.from({ length: ROWS }, (_, i) => {
+    const updates = columns.map((j) =>
+      `c${i}${j} = ${vector}.add(c${i}${j}, ${vector}.mul(element, b${j}));`
+    );
+    return `element = v128.load${8 * bytes}_splat(a, ${bytes * (step * ROWS + i)});\n    ${
+      updates.join(" ")
+    }`;
+  });
+  return `    ${[load, ...rows].join("\n    ")}`;
+}
+
+/** Numbered lines of code. */
+function lines(indent: number, count: number, line: (i: number) => string): string {
+  return Array.from({ length: count }, (_, i) => " ".repeat(indent + 2) + line(i)).join("\n");
+}
