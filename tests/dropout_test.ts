@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertLess, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertNotEquals,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import fc from "fast-check";
 import {
   applyMask,
@@ -14,7 +21,7 @@ import {
 } from "../lib/dropout/mod.ts";
 import { gradcheck } from "../lib/gradient.ts";
 import { drawMask, Mask } from "../lib/mask.ts";
-import { defaultRng, NumpyStream, RandomState, type Seed } from "../lib/random/mod.ts";
+import { defaultRng, FastStream, NumpyStream, RandomState, type Seed } from "../lib/random/mod.ts";
 import { add, full, matmul, multiply, ones, sum, Tensor, tensor, zeros } from "../lib/tensor/mod.ts";
 import { bytesOf, constantBits, fixture, normals, numbers, probabilities } from "./helpers.ts";
 
@@ -391,4 +398,46 @@ Deno.test("inferenceWeight scales the weights and leaves the bias alone", () => 
   const out = zeros([6, 3]);
   assertStrictEquals(inferenceWeight(weight, p, { out }), out);
   assertEquals(out, multiply(weight, 0.75));
+});
+
+// ---- Streams of layers ----
+
+Deno.test("a layer with the fast stream draws a FastStream's masks, starts again, and leaves no trace of a snapshot", () => {
+  for (const seed of [0, 42]) {
+    const [x, layer] = [normals([3, 50], seed), new InvertedDropout(0.3, { seed, stream: "fast" })];
+    const rng = new FastStream(seed);
+    const [first, second] = [1, 2].map(() => invertedDropout(x, 0.3, { rng }).output);
+    assertEquals(layer(x), first);
+    const goBack = layer.snapshot();
+    layer(x);
+    goBack();
+    assertEquals(layer(x), second);
+    layer.resetRng();
+    assertEquals(layer(x), first);
+    assertNotEquals(new InvertedDropout(0.3, { seed })(x), first); // NumPy's stream is another one
+  }
+  assertThrows(
+    () => new InvertedDropout(0.5, { stream: "slow" as "fast" }),
+    TypeError,
+    'The stream must be "numpy" or "fast", got "slow"',
+  );
+});
+
+Deno.test("a mask given as room is filled, and refused if it does not fit; the stream is as it was then", () => {
+  const x = normals([4, 10], 1);
+  for (const rng of [defaultRng(1), new FastStream(1)]) {
+    const state = JSON.stringify(rng.getState());
+    const room = new Mask(new Uint8Array(5), [40]);
+    assertThrows(
+      () => invertedDropout(x, 0.5, { rng, mask: room }),
+      TypeError,
+      "must have shape [4, 10], got one of",
+    );
+    assertEquals(JSON.stringify(rng.getState()), state);
+    const mask = room.reshape([4, 10]);
+    const given = invertedDropout(x, 0.5, { rng, mask });
+    assertStrictEquals(given.mask, mask);
+    assertEquals(given.output, applyMask(x, mask, 2));
+    assert(mask.kept > 0);
+  }
 });

@@ -79,7 +79,8 @@ export class InvertedDropout extends DropoutLayer<Mask | null> {
    * A layer in training mode.
    *
    * @param p Drop probability, in [0, 1). Default 0.5.
-   * @param options.seed Seed of NumPy's `default_rng`; by default fresh entropy.
+   * @param options.seed Seed of the stream; by default fresh entropy.
+   * @param options.stream `"numpy"` (default) draws as NumPy's `default_rng`, `"fast"` from a FastStream.
    * @throws {RangeError} if `p` is NaN or outside [0, 1), or the seed is negative or fractional.
    * @throws {TypeError} if `p` or the seed is not a number.
    */

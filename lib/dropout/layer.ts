@@ -5,7 +5,7 @@
 
 import { Layer } from "../layer.ts";
 import { checkDropProbability, type Mask } from "../mask.ts";
-import { defaultRng, type Generator, type RandomStream, type Seed } from "../random/mod.ts";
+import { defaultRng, FastStream, type Generator, type RandomStream, type Seed } from "../random/mod.ts";
 import { type OutOptions, type Shape, Tensor } from "../tensor/mod.ts";
 import { describe, formatShape, sameShape } from "../tensor/tensor.ts";
 
@@ -29,9 +29,19 @@ export interface DropoutResult {
 
 /** Options of the layers. */
 export interface DropoutLayerOptions {
-  /** Seed of NumPy's `default_rng`; by default fresh entropy. */
+  /** Seed of the stream; by default fresh entropy. */
   seed?: Seed;
+  /** Where masks come from: `"numpy"` (default) is NumPy's `default_rng`, `"fast"` a FastStream. */
+  stream?: StreamName;
 }
+
+/** The streams that a layer can have. */
+export type StreamName = "numpy" | "fast";
+
+const STREAMS: Record<StreamName, (seed: Seed | undefined) => Generator | FastStream> = {
+  numpy: (seed) => defaultRng(seed),
+  fast: (seed) => new FastStream(seed),
+};
 
 /** A dropout layer: a drop probability, a random stream of its own, and what its last forward pass left behind. */
 export abstract class DropoutLayer<Kept extends Mask | number | null> extends Layer {
@@ -39,8 +49,10 @@ export abstract class DropoutLayer<Kept extends Mask | number | null> extends La
   readonly p: number;
   /** The seed given, which `resetRng()` goes back to. */
   readonly seed: Seed | undefined;
+  /** Which kind of stream masks are drawn from. */
+  readonly stream: StreamName;
   /** The stream that masks are drawn from. */
-  protected rng: Generator;
+  protected rng: Generator | FastStream;
   #last: { shape: Shape; kept: Kept } | undefined;
 
   /**
@@ -48,14 +60,18 @@ export abstract class DropoutLayer<Kept extends Mask | number | null> extends La
    *
    * @param p Drop probability, in [0, 1], or in [0, 1) if `open`.
    * @throws {RangeError} if `p` is NaN or outside, or the seed is negative or fractional.
-   * @throws {TypeError} if `p` or the seed is not a number.
+   * @throws {TypeError} if `p` or the seed is not a number, or there is no such stream.
    */
-  constructor(p: number, { seed }: DropoutLayerOptions, open = false) {
+  constructor(p: number, { seed, stream = "numpy" }: DropoutLayerOptions, open = false) {
     super();
     checkDropProbability(p, open);
+    if (!Object.hasOwn(STREAMS, stream)) {
+      throw new TypeError(`The stream must be "numpy" or "fast", got ${describe(stream)}`);
+    }
     this.p = p;
     this.seed = seed;
-    this.rng = defaultRng(seed);
+    this.stream = stream;
+    this.rng = STREAMS[stream](seed);
   }
 
   /**
@@ -64,7 +80,7 @@ export abstract class DropoutLayer<Kept extends Mask | number | null> extends La
    * @param seed By default the seed that the layer was made with.
    */
   resetRng(seed: Seed | undefined = this.seed): void {
-    this.rng = defaultRng(seed);
+    this.rng = STREAMS[this.stream](seed);
   }
 
   /**
@@ -74,10 +90,10 @@ export abstract class DropoutLayer<Kept extends Mask | number | null> extends La
    */
   snapshot(): () => void {
     const { rng } = this;
-    const state = rng.getState();
+    const goBack = remember(rng);
     const last = this.#last;
     return () => {
-      rng.setState(state);
+      goBack();
       this.rng = rng;
       this.#last = last;
     };
@@ -107,6 +123,16 @@ export abstract class DropoutLayer<Kept extends Mask | number | null> extends La
         `got ${formatShape(gradOutput.shape)}`,
     );
   }
+}
+
+/** @returns Brings the stream back to where it is now. */
+function remember(rng: Generator | FastStream): () => void {
+  if (rng instanceof FastStream) {
+    const state = rng.getState();
+    return () => rng.setState(state);
+  }
+  const state = rng.getState();
+  return () => rng.setState(state);
 }
 
 /** @throws {TypeError} if `x` is not a tensor. */

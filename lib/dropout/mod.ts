@@ -12,4 +12,10 @@ export {
   type ReproducibleForwardOptions,
 } from "./reproducible.ts";
 export { inferenceWeight, StandardDropout, standardDropout, standardDropoutBackward } from "./standard.ts";
-export { DropoutLayer, type DropoutLayerOptions, type DropoutOptions, type DropoutResult } from "./layer.ts";
+export {
+  DropoutLayer,
+  type DropoutLayerOptions,
+  type DropoutOptions,
+  type DropoutResult,
+  type StreamName,
+} from "./layer.ts";
