@@ -9,6 +9,7 @@ import {
   type KernelArray,
   type Kernels,
   kernelsFor,
+  kernelsForPieces,
   output,
   update,
 } from "./instance.ts";
@@ -23,7 +24,7 @@ const PIECE = 8192;
  * @param bits One for each element.
  */
 export function applyBits(x: FloatArray, y: FloatArray, bits: Uint8Array, scale: number): boolean {
-  const kernels = kernelsFor(x, y);
+  const kernels = kernelsForPieces(x, y);
   if (kernels === undefined) return false;
   const { applyBitsF32, applyBitsF64 } = kernels.functions;
   const kernel = x instanceof Float32Array ? applyBitsF32 : applyBitsF64;
@@ -62,7 +63,7 @@ export function fastDropout(
   scale: number,
   bits: Uint8Array,
 ): boolean {
-  const kernels = kernelsFor(x, y);
+  const kernels = kernelsForPieces(x, y);
   if (kernels === undefined) return false;
   const { fastDropoutF32, fastDropoutF64 } = kernels.functions;
   const kernel = x instanceof Float32Array ? fastDropoutF32 : fastDropoutF64;

@@ -133,11 +133,31 @@ const owners = new WeakMap<ArrayBufferLike, Kernels>();
  * @returns `undefined` where SIMD is missing or switched off, or if too much would have to be copied.
  */
 export function kernelsFor(...arrays: readonly KernelArray[]): Kernels | undefined {
-  if (!isEnabled || compiled() === null) return undefined;
-  const owner = arrays.map(({ buffer }) => owners.get(buffer)).find((kernels) => kernels !== undefined);
+  const owner = ownerOf(arrays);
   if (owner !== undefined && owner.missing(arrays) <= STAGE_BYTES) return owner;
-  shared ??= new Kernels(compiled()!, new WebAssembly.Memory({ initial: FIRST_ADDRESS / PAGE }), true);
-  return shared.missing(arrays) <= MOST_STAGED ? shared : undefined;
+  const kernels = sharedKernels();
+  return kernels !== undefined && kernels.missing(arrays) <= MOST_STAGED ? kernels : undefined;
+}
+
+/** The same for arrays of any size, which are handed over in pieces that fit into the stage. */
+export function kernelsForPieces(...arrays: readonly KernelArray[]): Kernels | undefined {
+  return ownerOf(arrays) ?? sharedKernels();
+}
+
+/** The kernels of the first workspace that one of these arrays lies in. */
+function ownerOf(arrays: readonly KernelArray[]): Kernels | undefined {
+  if (!isEnabled) return undefined;
+  for (const { buffer } of arrays) {
+    const owner = owners.get(buffer);
+    if (owner !== undefined) return owner;
+  }
+  return undefined;
+}
+
+function sharedKernels(): Kernels | undefined {
+  const module = isEnabled ? compiled() : null;
+  if (module === null) return undefined;
+  return shared ??= new Kernels(module, new WebAssembly.Memory({ initial: FIRST_ADDRESS / PAGE }), true);
 }
 
 /** Lets kernels find the arrays of this memory. */
