@@ -18,6 +18,7 @@ import {
   sum,
   survivorScale,
   Tensor,
+  Workspace,
   zeros,
 } from "../mod.ts";
 
@@ -100,13 +101,15 @@ function averageTraining(
   rng: RandomStream,
   inference: Tensor,
 ): { trainMean: Tensor; progress: Progress[] } {
-  const dropped = zeros(x.shape);
-  const output = zeros(inference.shape);
+  using workspace = new Workspace(2 ** 18); // 20,000 products: nothing is to be copied between them
+  const [input, matrix] = [workspace.copy(x), workspace.copy(weight)];
+  const [dropped, output] = [workspace.zeros(x.shape), workspace.zeros(inference.shape)];
+  const mask = workspace.mask(x.shape);
   const total = zeros(inference.shape);
   const progress: Progress[] = [];
   for (let trial = 1; trial <= trials; trial++) {
-    applyMask(x, drawMask(x.shape, p, rng), scale, { out: dropped });
-    matmul(dropped, weight, { out: output });
+    applyMask(input, drawMask(x.shape, p, rng, { out: mask }), scale, { out: dropped });
+    matmul(dropped, matrix, { out: output });
     add(total, output, { out: total });
     if (trial === trials || isRound(trial)) progress.push(compare(divide(total, trial), inference, trial));
   }
