@@ -363,9 +363,9 @@ function exactNoise(p: number, seed: number, steps: number): number {
 Deno.test("the gradient's noise is the derived one, for several seeds; noise in proportion to the odds is not", () => {
   const rates = [0.05, 0.2, 0.5, 0.8];
   for (const seed of SEEDS) {
-    const measured = study.measureGradientNoise({ rates, masks: 1000, seed });
+    const measured = study.measureGradientNoise({ rates, masks: 600, seed });
     measured.forEach(({ p, noise, standardError }) => {
-      // 1000 squares; |z| > 4.5 has probability 7·10⁻⁶ if their mean is normal, and there are 20 of them.
+      // 600 squares; |z| > 4.5 has probability 7·10⁻⁶ if their mean is normal, and there are 20 of them.
       assertLess(Math.abs(noise - exactNoise(p, seed, 100)), 4.5 * standardError, `p = ${p}, seed ${seed}`);
     });
     measured.slice(1).forEach(({ noise, standardError }, i) => {
