@@ -83,13 +83,15 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
   const deviation = used.variance.map((value) => Math.sqrt(value + eps));
   const normalized = zeros(x.shape);
   const output = zeros(x.shape, x.dtype);
-  for (let i = 0; i < x.size; i += inner) {
-    const c = (i / inner) % channels;
+  const [from, to, kept] = [x.data, output.data, normalized.data];
+  for (let i = 0, next = 0; i < from.length; i += inner, next++) {
+    const c = next % channels;
+    const [center, width] = [used.mean.data[c], deviation.data[c]];
+    const [gamma, beta] = [weight.data[c], bias.data[c]];
     for (let j = i; j < i + inner; j++) {
       // Divided, not multiplied by the reciprocal: this is what the article's NumPy code does, digit for digit.
-      const value = (x.data[j] - used.mean.data[c]) / deviation.data[c];
-      normalized.data[j] = value;
-      output.data[j] = weight.data[c] * value + bias.data[c];
+      kept[j] = (from[j] - center) / width;
+      to[j] = gamma * kept[j] + beta;
     }
   }
   const pass = { normalized, deviation, weight, ofBatch: statistics === undefined };
@@ -151,9 +153,10 @@ function batchStatistics(x: Tensor): ChannelStatistics {
   }
   const mean = channelSum(widen(x)).map((total) => total / count);
   const squares = zeros(x.shape);
-  for (let i = 0; i < x.size; i += inner) {
-    const center = mean.data[(i / inner) % channels];
-    for (let j = i; j < i + inner; j++) squares.data[j] = (x.data[j] - center) * (x.data[j] - center);
+  const [from, to] = [x.data, squares.data];
+  for (let i = 0, next = 0; i < from.length; i += inner, next++) {
+    const center = mean.data[next % channels];
+    for (let j = i; j < i + inner; j++) to[j] = (from[j] - center) * (from[j] - center);
   }
   return { mean, variance: channelSum(squares).map((total) => total / count) };
 }
