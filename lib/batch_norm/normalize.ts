@@ -86,12 +86,12 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
   const [from, to, kept] = [x.data, output.data, normalized.data];
   for (let i = 0, next = 0; i < from.length; i += inner, next++) {
     const c = next % channels;
-    const [center, width] = [used.mean.data[c], deviation.data[c]];
-    const [gamma, beta] = [weight.data[c], bias.data[c]];
+    const center = used.mean.data[c], width = deviation.data[c], gamma = weight.data[c], beta = bias.data[c];
     for (let j = i; j < i + inner; j++) {
       // Divided, not multiplied by the reciprocal: this is what the article's NumPy code does, digit for digit.
-      kept[j] = (from[j] - center) / width;
-      to[j] = gamma * kept[j] + beta;
+      const value = (from[j] - center) / width;
+      kept[j] = value;
+      to[j] = gamma * value + beta;
     }
   }
   const pass = { normalized, deviation, weight, ofBatch: statistics === undefined };

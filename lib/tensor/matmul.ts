@@ -50,7 +50,7 @@ function multiplyInto(
 ): void {
   for (let i = 0; i < n; i += 2) {
     const next = Math.min(i + 1, n - 1);
-    const [top, below] = [i * k, next * k];
+    const top = i * k, below = next * k;
     let j = 0;
     for (; j + 3 < m; j += 4) {
       let s0 = 0, s1 = 0, s2 = 0, s3 = 0, t0 = 0, t1 = 0, t2 = 0, t3 = 0;
@@ -60,7 +60,7 @@ function multiplyInto(
         s0 += s * b0, s1 += s * b1, s2 += s * b2, s3 += s * b3;
         t0 += t * b0, t1 += t * b1, t2 += t * b2, t3 += t * b3;
       }
-      const [upper, lower] = [i * m + j, next * m + j];
+      const upper = i * m + j, lower = next * m + j;
       out[upper] = s0, out[upper + 1] = s1, out[upper + 2] = s2, out[upper + 3] = s3;
       out[lower] = t0, out[lower + 1] = t1, out[lower + 2] = t2, out[lower + 3] = t3;
     }
