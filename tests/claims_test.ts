@@ -33,6 +33,15 @@ Deno.test("evidence that does not support its verdict is an error", () => {
   assertThrows(() => settle(wrong), Error, "2 is not 3");
 });
 
+Deno.test("numbers in a summary are written as people write them", () => {
+  const summary = "x = -0.5, 1 - p, 1e-15, 2.2e-16, 3e12 and -4e-7; Philox4x32-10, an 11e-2, two-fold";
+  const { found } = settle({ ...claims[0], evidence: () => ({ holds: true, summary }) });
+  assertEquals(
+    found.summary,
+    "x = −0.5, 1 − p, 10⁻¹⁵, 2.2·10⁻¹⁶, 3·10¹² and −4·10⁻⁷; Philox4x32-10, an 11·10⁻², two-fold",
+  );
+});
+
 Deno.test("each claim stands with the same verdict in its section's notebook", () => {
   for (const { id, section, verdict } of claims) {
     const path = new URL(`../notebooks/${notebooks[section - 1]}.ipynb`, import.meta.url);

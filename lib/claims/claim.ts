@@ -37,7 +37,7 @@ export interface SettledClaim extends Claim {
 }
 
 /**
- * Computes a claim's evidence.
+ * Computes a claim's evidence. In its summary, numbers are written as people write them: −0.5 and 2·10⁻⁶.
  *
  * @throws {Error} if the evidence does not support the verdict.
  */
@@ -46,7 +46,20 @@ export function settle(claim: Claim): SettledClaim {
   if (!found.holds) {
     throw new Error(`The evidence does not support "${claim.id}: ${claim.verdict}": ${found.summary}`);
   }
-  return { ...claim, found };
+  return { ...claim, found: { ...found, summary: typeset(found.summary) } };
+}
+
+/** A minus sign for a hyphen before a number or between two terms, and powers of ten for exponents. */
+function typeset(text: string): string {
+  return text
+    .replaceAll(/(?<![\w.])1e(-?\d+)/g, (_, exponent) => `10${superscript(exponent)}`)
+    .replaceAll(/(?<=\d)e(-?\d+)/g, (_, exponent) => `·10${superscript(exponent)}`)
+    .replaceAll(/(?<![\w-])-(?=\d)/g, "−")
+    .replaceAll(" - ", " − ");
+}
+
+function superscript(digits: string): string {
+  return digits.replaceAll(/./g, (digit) => digit === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(digit)]);
 }
 
 /** A number for people: `digits` significant digits. */

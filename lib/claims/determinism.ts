@@ -34,7 +34,7 @@ export const determinismClaims: readonly Claim[] = [
     claim: "The same input always gives the same output.",
     verdict: "refuted",
     instead:
-      "On one engine, with one order of summation and one element type, and with every layer in evaluation mode.",
+      "It does on one engine, with one order of summation, one element type and every layer in evaluation mode.",
     evidence: sameOutputAlways,
   },
   {

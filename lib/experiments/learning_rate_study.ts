@@ -117,8 +117,8 @@ export function trainOnce(
     throw new RangeError(`The number of steps must be a positive integer, got ${steps}`);
   }
   const { optimizer: name, p, lr } = setting;
-  const data = sampleData(SAMPLES, FEATURES, 2 * seed);
   const model = makeModel(p, seed);
+  const data = sampleData(SAMPLES, FEATURES, 2 * seed);
   const optimizer = name === "SGD"
     ? new SGD(model.parameters(), { lr })
     : new Adam(model.parameters(), { lr });
@@ -242,8 +242,8 @@ export interface GradientNoise {
 /** Trains the network without dropout, and then looks at one batch's gradient behind many masks. */
 export function measureGradientNoise(options: GradientNoiseOptions = {}): GradientNoise[] {
   const { rates = [0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9], masks = 400, steps = 100, seed = 0 } = options;
-  const batches = split(sampleData(SAMPLES, FEATURES, 2 * seed));
   const trained = makeModel(0, seed);
+  const batches = split(sampleData(SAMPLES, FEATURES, 2 * seed));
   const optimizer = new SGD(trained.parameters(), { lr: 0.1 });
   for (let step = 0; step < steps; step++) {
     backward(trained, batches[step % batches.length]);

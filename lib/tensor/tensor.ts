@@ -88,7 +88,9 @@ export class Tensor {
 
   /** A new tensor of `f(element)`, of the same shape and type. */
   map(f: (element: number, index: number) => number): Tensor {
-    return new Tensor(this.data.map(f), this.shape);
+    const result = allocate(this.size, this.dtype); // a loop, since the array's own `map` is several times slower
+    for (let i = 0; i < result.length; i++) result[i] = f(this.data[i], i);
+    return new Tensor(result, this.shape);
   }
 
   /** The elements as nested arrays; a scalar gives a number. */
