@@ -104,6 +104,10 @@ function stretch(x: Tensor, shape: Shape): FloatArray {
   if (sameShape(x.shape, shape)) return x.data;
   const stretched = allocate(sizeOf(shape), x.dtype);
   if (x.size === 1) return stretched.fill(x.data[0]);
+  if (sameShape(x.shape, shape.slice(shape.length - x.ndim))) { // as a bias is added to every row
+    for (let start = 0; start < stretched.length; start += x.size) stretched.set(x.data, start);
+    return stretched;
+  }
   const strides = shape.map((_, axis) => {
     const own = axis - shape.length + x.ndim;
     return own < 0 || x.shape[own] === 1 ? 0 : sizeOf(x.shape.slice(own + 1));

@@ -67,11 +67,16 @@ export function variance(x: Tensor, { axis, correction = 0 }: VarianceOptions = 
   const n = count("variance", x, axis, correction);
   const squares = zeros(x.shape, x.dtype);
   const center = mean(x, axis === undefined ? {} : { axis });
-  const meanAt = centerIndex(x, axis, center);
+  const centers = center instanceof Tensor ? center.data : Float64Array.of(center);
+  const [outer, length, inner] = axis === undefined ? [1, n, 1] : split(x, normalizeAxis(x, axis));
   const deviation = allocate(1, x.dtype); // rounds the difference to the tensor's type before it is squared
-  for (let i = 0; i < x.size; i++) {
-    deviation[0] = x.data[i] - meanAt(i);
-    squares.data[i] = deviation[0] * deviation[0];
+  for (let o = 0, flat = 0; o < outer; o++) {
+    for (let i = 0; i < length; i++) {
+      for (let j = o * inner; j < (o + 1) * inner; j++, flat++) {
+        deviation[0] = x.data[flat] - centers[j];
+        squares.data[flat] = deviation[0] * deviation[0];
+      }
+    }
   }
   return divideBy(sum(squares, axis === undefined ? {} : { axis }), n - correction, x);
 }
@@ -172,11 +177,4 @@ function count(name: string, x: Tensor, axis: number | undefined, correction: nu
 function divideBy(total: number | Tensor, n: number, like: Tensor): number | Tensor {
   if (total instanceof Tensor) return total.map((value) => value / n);
   return like.dtype === "float32" ? Math.fround(total / n) : total / n;
-}
-
-/** The mean that belongs to a flat index: one for all, or one for each slice along the axis. */
-function centerIndex(x: Tensor, axis: number | undefined, center: number | Tensor): (flat: number) => number {
-  if (typeof center === "number") return () => center;
-  const [, n, inner] = split(x, normalizeAxis(x, axis!));
-  return (flat) => center.data[Math.floor(flat / (n * inner)) * inner + (flat % inner)];
 }

@@ -88,7 +88,11 @@ export class Tensor {
 
   /** A new tensor of `f(element)`, of the same shape and type. */
   map(f: (element: number, index: number) => number): Tensor {
-    return new Tensor(this.data.map(f), this.shape);
+    // A loop: engines run it several times as fast as the array's own map.
+    const { data } = this;
+    const result = allocate(data.length, this.dtype);
+    for (let i = 0; i < data.length; i++) result[i] = f(data[i], i);
+    return new Tensor(result, this.shape);
   }
 
   /** The elements as nested arrays; a scalar gives a number. */
