@@ -134,6 +134,11 @@ const LEARNING_RATE = 0.01;
  * @param x Shape [N, features]; with N samples, each variance is known to about √(2/N).
  */
 export function probeBatchNorms(model: Sequential, x: Tensor): BatchNormProbe[] {
+  return probePass(model, x).probes;
+}
+
+/** The probes, and what the pass gives in the end. */
+function probePass(model: Sequential, x: Tensor): { probes: BatchNormProbe[]; output: Tensor } {
   const layers = model.children();
   const modes = layers.map((layer) => layer.training);
   const probes: BatchNormProbe[] = [];
@@ -147,7 +152,7 @@ export function probeBatchNorms(model: Sequential, x: Tensor): BatchNormProbe[] 
     value = layer.eval().forward(value);
   });
   layers.forEach((layer, i) => layer.train(modes[i]));
-  return probes;
+  return { probes, output: value };
 }
 
 /**
@@ -262,6 +267,10 @@ export function trainNet(layout: Layout, options: TrainingOptions = {}): Trained
 export function evaluate(model: Sequential, { x, y }: Data): { error: number; slope: number } {
   const prediction = model.eval().forward(x);
   model.train();
+  return compare(prediction, y);
+}
+
+function compare(prediction: Tensor, y: Tensor): { error: number; slope: number } {
   const centered = subtract(prediction, mean(prediction));
   const slope = mean(multiply(centered, y)) / mean(multiply(centered, centered));
   return { error: mseLoss(prediction, y).loss, slope };
@@ -275,13 +284,14 @@ export function reestimationRuns(
 ): ReestimationRun[] {
   return seeds.map((seed) => {
     const { model, train, heldOut } = trainNet(layout, { ...options, seed });
-    const measure = () => ({
-      ...evaluate(model, heldOut),
-      ratios: probeBatchNorms(model, heldOut.x).map(({ ratio }) => ratio),
-    });
+    const measure = () => {
+      const { probes, output } = probePass(model, heldOut.x);
+      return { ...compare(output, heldOut.y), ratios: probes.map(({ ratio }) => ratio) };
+    };
     const before = measure();
-    if (before.ratios.length > 0) reestimateStatistics(model, [train.x]);
-    const after = measure();
+    const normalizes = before.ratios.length > 0;
+    if (normalizes) reestimateStatistics(model, [train.x]);
+    const after = normalizes ? measure() : before;
     return {
       layout,
       p: options.p ?? 0.5,

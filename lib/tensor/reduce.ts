@@ -69,10 +69,13 @@ export function variance(x: Tensor, { axis, correction = 0 }: VarianceOptions = 
   if (axis === undefined) return divideBy(squaresAround(x, mean(x)), n - correction, x);
   const squares = zeros(x.shape, x.dtype);
   const center = mean(x, { axis });
-  const [, length, inner] = split(x, normalizeAxis(x, axis));
-  for (let i = 0; i < x.size; i++) {
-    const c = Math.floor(i / (length * inner)) * inner + (i % inner);
-    squares.data[i] = square(x.data[i] - center.data[c], x);
+  const [outer, length, inner] = split(x, normalizeAxis(x, axis));
+  for (let o = 0, i = 0; o < outer; o++) {
+    for (let row = 0; row < length; row++) {
+      for (let c = o * inner; c < (o + 1) * inner; c++, i++) {
+        squares.data[i] = square(x.data[i] - center.data[c], x);
+      }
+    }
   }
   return divideBy(sum(squares, { axis }), n - correction, x);
 }
