@@ -5,8 +5,9 @@
  * @module
  */
 
-import type { BitGenerator } from "./stream.ts";
+import * as simd from "../simd/random.ts";
 import { SeedSequence } from "./seed_sequence.ts";
+import type { BitGenerator } from "./stream.ts";
 
 const MASK_128 = (1n << 128n) - 1n;
 const MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645n;
@@ -70,6 +71,16 @@ export class PCG64 implements BitGenerator {
   nextDouble(): number {
     this.#step();
     return (this.#high * 0x200000 + (this.#low >>> 11)) / 0x20000000000000;
+  }
+
+  /** Fills an array with doubles, as one `nextDouble` after the other would; see `BitGenerator`. */
+  fillDoubles(out: Float64Array): boolean {
+    return simd.pcg64Doubles(this.#state, this.#increment, out);
+  }
+
+  /** Draws `n` doubles and keeps a bit of each; see `BitGenerator`. */
+  fillBits(n: number, limit: number, inverted: boolean, out: Uint8Array): boolean {
+    return simd.pcg64Bits(this.#state, this.#increment, out, n, { limit, inverted });
   }
 
   /** The words of the next output, for algorithms that take it apart. */
