@@ -8,8 +8,9 @@ import type { Address, KernelFunctions } from "./functions.ts";
 import { input, type KernelArray, kernelsFor, type Operand, output, update } from "./instance.ts";
 import { BITS_PIECE, cut, cutBits, inPieces } from "./pieces.ts";
 
-/** Fewer draws than this are made sooner than a kernel is called. */
+/** Fewer draws than this are made sooner than a kernel is called. MT19937 has a large state to copy, and is fast. */
 const FEWEST = 64;
+const FEWEST_MT19937 = 256;
 const TWO_53 = 2 ** 53;
 
 /** Which bits are ones: those whose number in [0, 1) is at most the limit or, inverted, is not. */
@@ -30,6 +31,7 @@ export function mt19937Block(state: Uint32Array): boolean {
 
 /** Doubles from MT19937. @param lowest True for the lowest 53 bits of two words, as PyTorch takes them. */
 export function mt19937Doubles(state: Uint32Array, out: Float64Array, lowest: boolean): boolean {
+  if (out.length < FEWEST_MT19937) return false;
   return fill(out, [update(state)], ({ mt19937Doubles }, out, n, state) => {
     mt19937Doubles(state, out, n, lowest);
   });
@@ -37,6 +39,7 @@ export function mt19937Doubles(state: Uint32Array, out: Float64Array, lowest: bo
 
 /** Floats from MT19937, one for each word. */
 export function mt19937Floats(state: Uint32Array, out: Float32Array): boolean {
+  if (out.length < FEWEST_MT19937) return false;
   return fill(out, [update(state)], ({ mt19937Floats }, out, n, state) => mt19937Floats(state, out, n));
 }
 
@@ -48,6 +51,7 @@ export function mt19937Bits(
   { limit, inverted }: Limit,
   lowest: boolean,
 ): boolean {
+  if (n < FEWEST_MT19937) return false;
   const last = Math.floor(limit * TWO_53);
   return fillBits(out, n, [update(state)], ({ mt19937Bits }, out, n, _, state) => {
     mt19937Bits(state, out, n, last, inverted, lowest);
@@ -56,8 +60,17 @@ export function mt19937Bits(
 
 /** Doubles from PCG64. @param state Four words, lowest first, as `increment`. */
 export function pcg64Doubles(state: Uint32Array, increment: Uint32Array, out: Float64Array): boolean {
+  if (out.length < FEWEST) return false;
   return fill(out, [update(state), input(increment)], ({ pcg64Doubles }, out, n, state, increment) => {
     pcg64Doubles(state, increment, out, n);
+  });
+}
+
+/** Outputs of PCG64: the lower and the upper word of each. */
+export function pcg64Words(state: Uint32Array, increment: Uint32Array, out: Uint32Array): boolean {
+  if (out.length < 2 * FEWEST) return false;
+  return fill(out, [update(state), input(increment)], ({ pcg64Words }, out, n, state, increment) => {
+    pcg64Words(state, increment, out, n / 2);
   });
 }
 
@@ -69,6 +82,7 @@ export function pcg64Bits(
   n: number,
   { limit, inverted }: Limit,
 ): boolean {
+  if (n < FEWEST) return false;
   const last = Math.floor(limit * TWO_53);
   const states = [update(state), input(increment)];
   return fillBits(out, n, states, ({ pcg64Bits }, out, n, _, state, increment) => {
@@ -89,6 +103,7 @@ export function philoxBits(
   n: number,
   last: number,
 ): boolean {
+  if (n < FEWEST) return false;
   return fillBits(out, n, [], ({ philoxBits }, out, n, start) => {
     const block = Math.floor((offset + start) / 4), skip = (offset + start) % 4;
     philoxBits(key0, key1, block >>> 0, Math.floor(block / 2 ** 32), step, layer, skip, n, last, out);
@@ -101,7 +116,7 @@ function fill(
   states: readonly Operand[],
   kernel: (functions: KernelFunctions, out: Address, n: number, ...states: Address[]) => void,
 ): boolean {
-  const kernels = out.length < FEWEST ? undefined : kernelsFor(out);
+  const kernels = kernelsFor(out);
   if (kernels === undefined) return false;
   inPieces(kernels, [out], out.length, (start, end) => {
     kernels.call([output(cut(out, start, end)), ...states], (out, ...states) => {
@@ -118,7 +133,7 @@ function fillBits(
   states: readonly Operand[],
   kernel: (functions: KernelFunctions, out: Address, n: number, start: number, ...states: Address[]) => void,
 ): boolean {
-  const kernels = n < FEWEST ? undefined : kernelsFor(out);
+  const kernels = kernelsFor(out);
   if (kernels === undefined) return false;
   inPieces(kernels, [out], n, (start, end) => {
     kernels.call([output(cutBits(out, start, end)), ...states], (out, ...states) => {

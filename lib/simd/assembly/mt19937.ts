@@ -106,17 +106,18 @@ function twoDoubles(integers: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function doubles(state: usize, out: usize, n: i32, lowest: bool): void {
-  const end = out + (<usize> n << 3);
-  while (out < end) {
-    if (out + 16 <= end && position + 4 <= N) {
-      const words = v128.load(state + OUTPUTS + (<usize> position << 2));
-      v128.store(out, twoDoubles(twoIntegers(words, lowest)));
-      position += 4;
-      out += 16;
-    } else {
-      store<f64>(out, <f64> <i64> nextInteger(state, lowest) * UNIT);
-      out += 8;
+  while (n > 0) {
+    const steps = min(n >> 1, (N - position) >> 2);
+    const words = state + OUTPUTS + (<usize> position << 2);
+    for (let i = 0; i < steps; i++, out += 16) {
+      v128.store(out, twoDoubles(twoIntegers(v128.load(words + (<usize> i << 4)), lowest)));
     }
+    position += 4 * steps;
+    n -= 2 * steps;
+    if (n == 0) break;
+    store<f64>(out, <f64> <i64> nextInteger(state, lowest) * UNIT);
+    out += 8;
+    n--;
   }
 }
 
@@ -130,19 +131,21 @@ export function mt19937Doubles(state: usize, out: usize, n: i32, lowest: bool): 
 
 /** `n` floats in [0, 1), each the lowest 24 bits of a word. */
 export function mt19937Floats(state: usize, out: usize, n: i32): void {
-  const end = out + (<usize> n << 2), unit: f32 = 1.0 / 16777216.0;
+  const unit: f32 = 1.0 / 16777216.0;
   position = load<i32>(state, POSITION);
-  while (out < end) {
-    if (out + 16 <= end && position + 4 <= N) {
-      const words = v128.load(state + OUTPUTS + (<usize> position << 2));
-      const integers = v128.and(words, i32x4.splat(0xffffff));
+  while (n > 0) {
+    const steps = min(n, N - position) >> 2;
+    const words = state + OUTPUTS + (<usize> position << 2);
+    for (let i = 0; i < steps; i++, out += 16) {
+      const integers = v128.and(v128.load(words + (<usize> i << 4)), i32x4.splat(0xffffff));
       v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(integers), f32x4.splat(unit)));
-      position += 4;
-      out += 16;
-    } else {
-      store<f32>(out, <f32> <i32> (<u32> nextWord(state) & 0xffffff) * unit);
-      out += 4;
     }
+    position += 4 * steps;
+    n -= 4 * steps;
+    if (n == 0) break;
+    store<f32>(out, <f32> <i32> (<u32> nextWord(state) & 0xffffff) * unit);
+    out += 4;
+    n--;
   }
   store<i32>(state, position, POSITION);
 }
