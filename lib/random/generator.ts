@@ -7,7 +7,7 @@ import { PCG64 } from "./pcg64.ts";
 import type { Seed } from "./seed.ts";
 import { SeedSequence } from "./seed_sequence.ts";
 import { bitsFor, checkBits, NumpyStream } from "./stream.ts";
-import { standardNormal } from "./ziggurat.ts";
+import { standardNormal, standardNormals } from "./ziggurat.ts";
 
 /** A saved Generator: plain data that JSON keeps exactly. */
 export interface GeneratorState {
@@ -50,7 +50,7 @@ export class Generator extends NumpyStream<PCG64> {
   standardNormal(size: number): Float64Array;
   standardNormal(size?: number): number | Float64Array {
     if (size === undefined) return standardNormal(this.bitGenerator);
-    return new Float64Array(size).map(() => standardNormal(this.bitGenerator));
+    return standardNormals(this.bitGenerator, size);
   }
 
   /**

@@ -15,8 +15,9 @@
  * @module
  */
 
+import { philoxBits } from "../simd/random.ts";
 import { philox4x32 } from "./philox.ts";
-import type { RandomStream } from "./stream.ts";
+import { bitsFor, checkBits, type RandomStream } from "./stream.ts";
 
 const TWO_32 = 0x100000000;
 
@@ -92,14 +93,17 @@ export class KeyedStream implements RandomStream {
    * and 1 at the ends, and too large by less than 2.4·10⁻¹⁰ between.
    *
    * @throws {RangeError} if `q` is NaN or outside [0, 1], or the last position is not below 2⁵³.
+   * @throws {TypeError} if `out` does not have ⌈n/8⌉ bytes.
    */
-  bernoulliBits(q: number, n: number, out: Uint8Array = new Uint8Array(Math.ceil(n / 8))): Uint8Array {
+  bernoulliBits(q: number, n: number, out: Uint8Array = bitsFor(n)): Uint8Array {
     if (typeof q !== "number" || !(q >= 0 && q <= 1)) {
       throw new RangeError(`The probability of a one must be a number in [0, 1], got ${q}`);
     }
     const end = checkInteger("end of the mask", this.offset + n, 2 ** 53, "2⁵³");
+    checkBits(out, n);
     const threshold = q * TWO_32;
     out.fill(0);
+    if (q === 0 || philoxBits(this.#key, this, out, n, Math.ceil(threshold) - 1)) return out;
     let words = this.#words(this.offset);
     for (let position = this.offset; position < end; position++) {
       const lane = position & 3; // right beyond 2³², too: & takes the lowest bits

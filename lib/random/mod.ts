@@ -16,7 +16,7 @@ export { RandomState, type RandomStateState } from "./random_state.ts";
 export { defaultRng, Generator, type GeneratorState } from "./generator.ts";
 export { SeedSequence } from "./seed_sequence.ts";
 export { type Seed } from "./seed.ts";
-export { MT19937 } from "./mt19937.ts";
+export { type DoubleBits, MT19937 } from "./mt19937.ts";
 export { PCG64 } from "./pcg64.ts";
 export { TorchGenerator, type TorchGeneratorState, type TorchOptions } from "./torch_generator.ts";
 export { FastStream, type FastStreamState } from "./fast_stream.ts";

@@ -5,8 +5,9 @@
  * @module
  */
 
-import type { BitGenerator } from "./stream.ts";
+import * as simd from "../simd/random.ts";
 import { SeedSequence } from "./seed_sequence.ts";
+import type { BitGenerator } from "./stream.ts";
 
 const MASK_128 = (1n << 128n) - 1n;
 const MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645n;
@@ -69,7 +70,27 @@ export class PCG64 implements BitGenerator {
   /** The upper 53 of 64 bits. */
   nextDouble(): number {
     this.#step();
-    return (this.#high * 0x200000 + (this.#low >>> 11)) / 0x20000000000000;
+    return toDouble(this.#high, this.#low);
+  }
+
+  /** Fills an array with doubles, as one `nextDouble` after the other would; see `BitGenerator`. */
+  fillDoubles(out: Float64Array): boolean {
+    return simd.pcg64Doubles(this.#state, this.#increment, out);
+  }
+
+  /**
+   * Fills an array with the words of the next outputs, the lower one of each first.
+   *
+   * @param out Of even length.
+   * @returns False, having done nothing, where that would save no time.
+   */
+  fillWords(out: Uint32Array): boolean {
+    return simd.pcg64Words(this.#state, this.#increment, out);
+  }
+
+  /** Draws `n` doubles and keeps a bit of each; see `BitGenerator`. */
+  fillBits(n: number, limit: number, inverted: boolean, out: Uint8Array): boolean {
+    return simd.pcg64Bits(this.#state, this.#increment, out, n, { limit, inverted });
   }
 
   /** The words of the next output, for algorithms that take it apart. */
@@ -151,6 +172,11 @@ export class PCG64 implements BitGenerator {
     this.#high = ((upper >>> right) | (lower << left << 1)) >>> 0;
     this.#low = ((lower >>> right) | (upper << left << 1)) >>> 0;
   }
+}
+
+/** The upper 53 of 64 bits, as a number in [0, 1). */
+export function toDouble(high: number, low: number): number {
+  return (high * 0x200000 + (low >>> 11)) / 0x20000000000000;
 }
 
 function toWords(integer: bigint, words: Uint32Array): void {

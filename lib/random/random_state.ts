@@ -48,7 +48,23 @@ export class RandomState extends NumpyStream<MT19937> {
   /** An array of them. */
   randn(size: number): Float64Array;
   randn(size?: number): number | Float64Array {
-    return size === undefined ? this.#nextGauss() : new Float64Array(size).map(() => this.#nextGauss());
+    if (size === undefined) return this.#nextGauss();
+    const out = new Float64Array(size);
+    let filled = 0;
+    if (size > 0 && this.#gauss !== undefined) out[filled++] = this.#nextGauss();
+    while (filled < size) {
+      // Each pair takes two uniform numbers or more, so that these are never too many.
+      const uniform = this.random(2 * Math.ceil((size - filled) / 2));
+      for (let i = 0; i < uniform.length; i += 2) {
+        const x = 2 * uniform[i] - 1, y = 2 * uniform[i + 1] - 1;
+        const factor = polarFactor(x, y);
+        if (factor === 0) continue;
+        out[filled++] = factor * y;
+        if (filled < size) out[filled++] = factor * x;
+        else this.#gauss = factor * x;
+      }
+    }
+    return out;
   }
 
   /** Everything that the next draws depend on. */
@@ -78,12 +94,16 @@ export class RandomState extends NumpyStream<MT19937> {
     for (;;) {
       const x = 2 * this.bitGenerator.nextDouble() - 1;
       const y = 2 * this.bitGenerator.nextDouble() - 1;
-      const square = x * x + y * y;
-      if (square < 1 && square !== 0) {
-        const factor = Math.sqrt((-2 * Math.log(square)) / square);
-        this.#gauss = factor * x;
-        return factor * y;
-      }
+      const factor = polarFactor(x, y);
+      if (factor === 0) continue;
+      this.#gauss = factor * x;
+      return factor * y;
     }
   }
+}
+
+/** What makes two normal numbers of a point that is uniform in the unit circle; 0 if the point lies outside. */
+function polarFactor(x: number, y: number): number {
+  const square = x * x + y * y;
+  return square < 1 && square !== 0 ? Math.sqrt((-2 * Math.log(square)) / square) : 0;
 }

@@ -5,6 +5,9 @@
 
 import { binomialTrial } from "./binomial.ts";
 
+/** The largest double that a bit generator gives. */
+const LARGEST = 1 - 2 ** -53;
+
 /** A stream that masks can be drawn from. */
 export interface RandomStream {
   /**
@@ -36,6 +39,20 @@ export interface BitGenerator {
   nextUint32(): number;
   /** A multiple of 2⁻⁵³ in [0, 1). */
   nextDouble(): number;
+  /**
+   * Some fill an array with doubles at once.
+   *
+   * @returns False, having done nothing, where that would save no time.
+   */
+  fillDoubles?(out: Float64Array): boolean;
+  /**
+   * Some draw `n` doubles at once and keep a bit of each: 1 where it is at most `limit` or, inverted, where it is not.
+   *
+   * @param limit At most 1.
+   * @param out ⌈n/8⌉ bytes, the first bit in the lowest bit of byte 0; unused bits become 0.
+   * @returns False, having done nothing, where that would save no time.
+   */
+  fillBits?(n: number, limit: number, inverted: boolean, out: Uint8Array): boolean;
   /** Everything that the next words depend on, as plain data that JSON keeps exactly. */
   getState(): Record<string, unknown>;
   /** Goes on from a saved state. */
@@ -64,6 +81,7 @@ export abstract class NumpyStream<Bits extends BitGenerator = BitGenerator> impl
     const bits = this.bitGenerator;
     if (size === undefined) return bits.nextDouble();
     const out = new Float64Array(size);
+    if (bits.fillDoubles?.(out)) return out;
     for (let i = 0; i < size; i++) out[i] = bits.nextDouble();
     return out;
   }
@@ -90,12 +108,15 @@ export abstract class NumpyStream<Bits extends BitGenerator = BitGenerator> impl
     checkBits(out, n);
     const { first, second, atFirst } = binomialTrial(q);
     const source = this.bitGenerator;
+    // The two probabilities may miss 1 by a rounding error, and NumPy then draws a number beyond both again. Where not
+    // even the largest lies beyond them, each bit takes one number.
+    const isOneEach = LARGEST - first <= second;
+    if (isOneEach && source.fillBits?.(n, first, atFirst === 0, out)) return out;
     for (let byte = 0; byte < out.length; byte++) {
       let bits = 0;
       const end = Math.min(8, n - byte * 8);
       for (let bit = 0; bit < end; bit++) {
         let u = source.nextDouble();
-        // The two probabilities may miss 1 by a rounding error; NumPy then draws again.
         while (u - first > second) u = source.nextDouble();
         bits |= (Number(u > first) ^ atFirst) << bit;
       }
@@ -118,6 +139,8 @@ export function checkBits(out: Uint8Array, n: number): void {
 }
 
 /** One byte for each bit, the lowest bit of byte 0 first. */
-function unpackBits(bits: Uint8Array, n: number): Uint8Array {
-  return new Uint8Array(n).map((_, i) => (bits[i >> 3] >> (i & 7)) & 1);
+export function unpackBits(bits: Uint8Array, n: number): Uint8Array {
+  const out = new Uint8Array(n);
+  for (let i = 0; i < n; i++) out[i] = (bits[i >>> 3] >> (i & 7)) & 1;
+  return out;
 }

@@ -6,7 +6,7 @@
  */
 
 import { MT19937 } from "./mt19937.ts";
-import type { RandomStream } from "./stream.ts";
+import { bitsFor, checkBits, type RandomStream, unpackBits } from "./stream.ts";
 
 /** A saved TorchGenerator: plain data that JSON keeps exactly. */
 export interface TorchGeneratorState {
@@ -26,6 +26,7 @@ export interface TorchOptions<Type extends "float32" | "float64" = "float32" | "
   dtype?: Type;
 }
 
+const TWO_53 = 2 ** 53;
 /** PyTorch fills arrays from this size on in blocks of so many numbers. */
 const BLOCK = 16;
 
@@ -136,23 +137,17 @@ export class TorchGenerator implements RandomStream {
       return Uint8Array.from(p, (threshold) => Number(uniform() < threshold));
     }
     checkProbability(p);
-    return new Uint8Array(checkSize(size)).map(() => Number(this.#uniform53() < p));
+    return unpackBits(this.#drawBits(p, size, bitsFor(checkSize(size))), size);
   }
 
   /**
    * The mask of `nn.Dropout(1 − q)`: the bits of `bernoulli(q, n)`. For q = 0 nothing is taken from the stream, since
    * `nn.Dropout(1)` returns zeros without drawing.
    */
-  bernoulliBits(q: number, n: number, out: Uint8Array = new Uint8Array(Math.ceil(n / 8))): Uint8Array {
+  bernoulliBits(q: number, n: number, out: Uint8Array = bitsFor(n)): Uint8Array {
     checkProbability(q);
-    if (q === 0) return out.fill(0);
-    for (let byte = 0; byte < out.length; byte++) {
-      let bits = 0;
-      const end = Math.min(8, n - byte * 8);
-      for (let bit = 0; bit < end; bit++) bits |= Number(this.#uniform53() < q) << bit;
-      out[byte] = bits;
-    }
-    return out;
+    checkBits(out, n);
+    return q === 0 ? out.fill(0) : this.#drawBits(q, n, out);
   }
 
   /** Everything that the next draws depend on. */
@@ -176,8 +171,22 @@ export class TorchGenerator implements RandomStream {
     this.#nextNormal = nextNormal ?? undefined;
   }
 
+  /** Ones where a uniform double lies below `p`, one bit each. */
+  #drawBits(p: number, n: number, out: Uint8Array): Uint8Array {
+    const largestBelow = (Math.ceil(p * TWO_53) - 1) / TWO_53;
+    if (this.#bits.fillBits(n, largestBelow, false, out, "lowest")) return out;
+    for (let byte = 0; byte < out.length; byte++) {
+      let bits = 0;
+      const end = Math.min(8, n - byte * 8);
+      for (let bit = 0; bit < end; bit++) bits |= Number(this.#uniform53() < p) << bit;
+      out[byte] = bits;
+    }
+    return out;
+  }
+
   #fillUniform(values: Float32Array | Float64Array): void {
     const single = values instanceof Float32Array;
+    if (single ? this.#bits.fillFloats(values) : this.#bits.fillDoubles(values, "lowest")) return;
     for (let i = 0; i < values.length; i++) values[i] = single ? this.#uniform24() : this.#uniform53();
   }
 
@@ -190,7 +199,7 @@ export class TorchGenerator implements RandomStream {
   #uniform53(): number {
     const high = this.#bits.nextUint32() & 0x1fffff;
     const low = this.#bits.nextUint32();
-    return (high * 0x100000000 + low) / 0x20000000000000;
+    return (high * 0x100000000 + low) / TWO_53;
   }
 
   /** One number of a pair, always computed in double precision. */

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { PCG64 } from "./pcg64.ts";
+import { type PCG64, toDouble } from "./pcg64.ts";
 
 const LAYERS = 256;
 /** Where the tail begins. */
@@ -25,10 +25,27 @@ interface Tables {
   height: Float64Array;
 }
 
+/** Where outputs of 64 bits come from. */
+type Source = Pick<PCG64, "nextWords" | "nextDouble">;
+
+/** Outputs that are drawn ahead at a time. */
+const AHEAD = 4096;
+
 let cached: Tables | undefined;
 
-/** A number with mean 0 and variance 1, from one word of 64 bits in 99 % of all draws. */
-export function standardNormal(bits: PCG64): number {
+/** `size` numbers, as one `standardNormal` after the other would give them. */
+export function standardNormals(bits: PCG64, size: number): Float64Array {
+  const out = new Float64Array(size);
+  const source = new DrawnAhead(bits, Math.min(size, AHEAD));
+  for (let i = 0; i < size; i++) {
+    source.needed = size - i; // each takes an output or more, so that so many are never too many
+    out[i] = standardNormal(source);
+  }
+  return out;
+}
+
+/** A number with mean 0 and variance 1, from one output of 64 bits in 99 % of all draws. */
+export function standardNormal(bits: Source): number {
   const { accept, width, height } = cached ??= makeTables();
   for (;;) {
     const { high, low } = bits.nextWords();
@@ -44,11 +61,50 @@ export function standardNormal(bits: PCG64): number {
 }
 
 /** Beyond the last layer: Marsaglia's exponential rejection. */
-function tail(bits: PCG64, negative: boolean): number {
+function tail(bits: Source, negative: boolean): number {
   for (;;) {
     const x = -TAIL_INVERSE * Math.log1p(-bits.nextDouble());
     const y = -Math.log1p(-bits.nextDouble());
     if (y + y > x * x) return negative ? -(TAIL + x) : TAIL + x;
+  }
+}
+
+/** Outputs in bulk: no more than are needed, so that the bit generator ends where it would without them. */
+class DrawnAhead implements Source {
+  /** How many outputs will be taken at least. */
+  needed = 0;
+  readonly #bits: PCG64;
+  readonly #words: Uint32Array;
+  #end = 0;
+  #next = 0;
+
+  constructor(bits: PCG64, most: number) {
+    this.#bits = bits;
+    this.#words = new Uint32Array(2 * most);
+  }
+
+  nextWords(): { high: number; low: number } {
+    if (this.#next === this.#end) this.#draw();
+    const low = this.#words[this.#next++];
+    return { high: this.#words[this.#next++], low };
+  }
+
+  nextDouble(): number {
+    const { high, low } = this.nextWords();
+    return toDouble(high, low);
+  }
+
+  #draw(): void {
+    const words = this.#words.subarray(0, 2 * this.needed);
+    if (!this.#bits.fillWords(words)) {
+      for (let i = 0; i < words.length; i += 2) {
+        const { high, low } = this.#bits.nextWords();
+        words[i] = low;
+        words[i + 1] = high;
+      }
+    }
+    this.#next = 0;
+    this.#end = words.length;
   }
 }
 

@@ -3,19 +3,8 @@
  * @module
  */
 
-import {
-  type FloatArray,
-  input,
-  type KernelArray,
-  type Kernels,
-  kernelsFor,
-  kernelsForPieces,
-  output,
-  update,
-} from "./instance.ts";
-
-/** Elements that are copied through at a time: few enough to stay in the cache. A multiple of 32, as blocks are. */
-const PIECE = 8192;
+import { type FloatArray, input, kernelsForPieces, output, update } from "./instance.ts";
+import { BITS_PIECE, cut, cutBits, inPieces } from "./pieces.ts";
 
 /**
  * y = scale · x where the bit is 1, +0 elsewhere.
@@ -46,11 +35,13 @@ export function applyBits(x: FloatArray, y: FloatArray, bits: Uint8Array, scale:
  * @param threshold An integer in [1, 2³²).
  */
 export function fastBits(n: number, state: Uint32Array, threshold: number, bits: Uint8Array): boolean {
-  const kernels = kernelsFor(bits);
+  const kernels = kernelsForPieces(bits);
   if (kernels === undefined) return false;
-  kernels.call([update(state), output(bits)], (state, bits) => {
-    kernels.functions.fastBits(n, state, threshold, bits);
-  });
+  inPieces(kernels, [bits], n, (start, end) => {
+    kernels.call([update(state), output(cutBits(bits, start, end))], (state, bits) => {
+      kernels.functions.fastBits(end - start, state, threshold, bits);
+    });
+  }, BITS_PIECE);
   return true;
 }
 
@@ -77,23 +68,4 @@ export function fastDropout(
     kernels.call(operands, (x, y, state, bits) => kernel(x, y, end - start, state, threshold, scale, bits));
   });
   return true;
-}
-
-/** Calls `step` once if nothing has to be copied, else for pieces that fit into the cache. */
-function inPieces(
-  kernels: Kernels,
-  arrays: readonly KernelArray[],
-  n: number,
-  step: (start: number, end: number) => void,
-): void {
-  const piece = kernels.missing(arrays) === 0 ? n : PIECE;
-  for (let start = 0; start < n; start += piece) step(start, Math.min(start + piece, n));
-}
-
-function cut<A extends KernelArray>(array: A, start: number, end: number): A {
-  return start === 0 && end === array.length ? array : array.subarray(start, end) as A;
-}
-
-function cutBits(bits: Uint8Array, start: number, end: number): Uint8Array {
-  return cut(bits, start / 8, Math.ceil(end / 8));
 }

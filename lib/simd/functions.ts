@@ -84,4 +84,46 @@ export interface KernelFunctions {
   matmulF32(m: number, n: number, k: number, a: Address, b: Address, c: Address, panels: Address): void;
   /** The same in float64. */
   matmulF64: KernelFunctions["matmulF32"];
+  // Random streams
+  /** The next block of MT19937. `state` holds 624 words, their outputs, and the place of the next output. */
+  mt19937Block(state: Address): void;
+  /** Its doubles: PyTorch's if `lowest`, else NumPy's. */
+  mt19937Doubles(state: Address, out: Address, n: number, lowest: boolean): void;
+  /** PyTorch's floats, from one word each. */
+  mt19937Floats(state: Address, out: Address, n: number): void;
+  /** Bits: 1 (0 if `inverted`) where the double, times 2⁵³, is at most `last`. */
+  mt19937Bits(
+    state: Address,
+    out: Address,
+    n: number,
+    last: number,
+    inverted: boolean,
+    lowest: boolean,
+  ): void;
+  /** Doubles of PCG64. `state` and `increment` are 128 bits each, lowest first. */
+  pcg64Doubles(state: Address, increment: Address, out: Address, n: number): void;
+  /** Its outputs of 64 bits. */
+  pcg64Words(state: Address, increment: Address, out: Address, n: number): void;
+  /** Bits: 1 (0 if `inverted`) where the double, times 2⁵³, is at most `last`. */
+  pcg64Bits(
+    state: Address,
+    increment: Address,
+    out: Address,
+    n: number,
+    last: number,
+    inverted: boolean,
+  ): void;
+  /** Bits by position: 1 where an element's word of Philox4x32-10 is at most `last`. */
+  philoxBits(
+    key0: number,
+    key1: number,
+    blockLow: number,
+    blockHigh: number,
+    step: number,
+    layer: number,
+    skip: number,
+    n: number,
+    last: number,
+    bits: Address,
+  ): void;
 }

@@ -56,6 +56,8 @@ export class Kernels {
   /** The kernels themselves. */
   readonly functions: KernelFunctions;
   readonly #memory: WebAssembly.Memory;
+  /** The memory's bytes, another object after it has grown. To ask the memory each time would take longer. */
+  #buffer: ArrayBufferLike;
   readonly #mayGrow: boolean;
 
   /** Binds the kernels to a memory of at least `FIRST_ADDRESS` bytes. */
@@ -63,12 +65,13 @@ export class Kernels {
     const { exports } = new WebAssembly.Instance(module, { env: { memory } });
     this.functions = exports as unknown as KernelFunctions;
     this.#memory = memory;
+    this.#buffer = memory.buffer;
     this.#mayGrow = mayGrow;
   }
 
   /** True if the array lies in this memory, so that kernels can take it where it is. */
   holds(array: KernelArray): boolean {
-    return array.buffer === this.#memory.buffer;
+    return array.buffer === this.#buffer;
   }
 
   /**
@@ -78,44 +81,56 @@ export class Kernels {
    */
   call(operands: readonly Operand[], kernel: (...at: Address[]) => void): void {
     let free = this.#stageFor(operands);
-    const at = operands.map(({ array, reads }) => {
-      if (this.holds(array)) return array.byteOffset;
-      const address = free;
-      free = aligned(address + array.byteLength);
-      if (reads) this.#view(array, address).set(array);
-      return address;
-    });
+    const at: Address[] = [];
+    const results: [KernelArray, KernelArray][] = [];
+    for (const { array, reads, writes } of operands) {
+      if (this.holds(array)) {
+        at.push(array.byteOffset);
+        continue;
+      }
+      const copy = this.#copyOf(array, free);
+      if (reads) copy.set(array);
+      if (writes) results.push([array, copy]);
+      at.push(free);
+      free = aligned(free + array.byteLength);
+    }
     kernel(...at);
-    operands.forEach(({ array, writes }, i) => {
-      if (writes && !this.holds(array)) array.set(this.#view(array, at[i]));
-    });
+    for (const [array, copy] of results) array.set(copy);
   }
 
   /** How many bytes of these arrays lie elsewhere and would have to be copied. */
   missing(arrays: readonly KernelArray[]): number {
     let bytes = 0;
-    for (const array of arrays) if (!this.holds(array)) bytes += aligned(array.byteLength);
+    for (const array of arrays) bytes += this.#bytesMissing(array);
     return bytes;
+  }
+
+  #bytesMissing(array: KernelArray): number {
+    return this.holds(array) ? 0 : aligned(array.byteLength);
   }
 
   /** Where copies of operands may start; grows the memory if need be. */
   #stageFor(operands: readonly Operand[]): Address {
-    const bytes = this.missing(operands.map(({ array }) => array));
+    let bytes = 0;
+    for (const { array } of operands) bytes += this.#bytesMissing(array);
     if (bytes <= STAGE_BYTES) return STAGE;
     if (!this.#mayGrow) throw new RangeError(`Operands of ${bytes} bytes do not fit into the stage`);
-    const missing = FIRST_ADDRESS + bytes - this.#memory.buffer.byteLength;
-    if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE));
+    const missing = FIRST_ADDRESS + bytes - this.#buffer.byteLength;
+    if (missing > 0) {
+      this.#memory.grow(Math.ceil(missing / PAGE));
+      this.#buffer = this.#memory.buffer;
+    }
     return FIRST_ADDRESS;
   }
 
   /** Scratch memory in the guise of an array. */
-  #view(like: KernelArray, address: Address): KernelArray {
-    const View = like.constructor as new (
+  #copyOf(array: KernelArray, address: Address): KernelArray {
+    const Copy = array.constructor as new (
       buffer: ArrayBufferLike,
       start: number,
       length: number,
     ) => KernelArray;
-    return new View(this.#memory.buffer, address, like.length);
+    return new Copy(this.#buffer, address, array.length);
   }
 }
 

@@ -24,7 +24,7 @@ export function momentsF64(x: usize, rows: i32, columns: i32, mean: usize, varia
 }
 
 // @ts-ignore: decorator
-
+@inline
 function addColumn(x: usize, rows: i32, row: usize, to: usize): void {
   let sum = f64x2.add(v128.load(to), v128.load(x));
   if (rows == 4) {
@@ -38,7 +38,7 @@ function addColumn(x: usize, rows: i32, row: usize, to: usize): void {
 }
 
 // @ts-ignore: decorator
-
+@inline
 function addSquares(x: usize, rows: i32, row: usize, mean: usize, to: usize): void {
   const center = v128.load(mean);
   let sum = f64x2.add(v128.load(to), squareF64(x, center));
@@ -53,7 +53,7 @@ function addSquares(x: usize, rows: i32, row: usize, mean: usize, to: usize): vo
 }
 
 // @ts-ignore: decorator
-
+@inline
 function squareF64(x: usize, center: v128): v128 {
   const distance = f64x2.sub(v128.load(x), center);
   return f64x2.mul(distance, distance);
@@ -100,7 +100,7 @@ export function momentsF32(x: usize, rows: i32, columns: i32, mean: usize, varia
 
 /** Adds four numbers to four sums of f64. */
 // @ts-ignore: decorator
-
+@inline
 function addWide(to: usize, values: v128): void {
   const high = v128.shuffle<i32>(values, values, 2, 3, 2, 3);
   v128.store(to, f64x2.add(v128.load(to), f64x2.promote_low_f32x4(values)));
@@ -111,7 +111,7 @@ function addWide(to: usize, values: v128): void {
 
 /** deviation = √(variance + eps), normalized = (x − mean) / deviation, y = weight · normalized + bias. */
 // @ts-ignore: decorator
-
+@inline
 function normalize<T>(
   x: usize,
   rows: i32,
@@ -235,7 +235,7 @@ export function gradientSumsF32(
 
 /** out = scale · (g − throughMean − normalized · throughVariance). */
 // @ts-ignore: decorator
-
+@inline
 function gradInput<T>(
   g: usize,
   normalized: usize,
@@ -299,25 +299,25 @@ function narrow<T>(vector: usize, columns: i32, scratch: usize): usize {
 }
 
 // @ts-ignore: decorator
-
+@inline
 function add<T>(a: v128, b: v128): v128 {
   return sizeof<T>() == 4 ? f32x4.add(a, b) : f64x2.add(a, b);
 }
 
 // @ts-ignore: decorator
-
+@inline
 function sub<T>(a: v128, b: v128): v128 {
   return sizeof<T>() == 4 ? f32x4.sub(a, b) : f64x2.sub(a, b);
 }
 
 // @ts-ignore: decorator
-
+@inline
 function mul<T>(a: v128, b: v128): v128 {
   return sizeof<T>() == 4 ? f32x4.mul(a, b) : f64x2.mul(a, b);
 }
 
 // @ts-ignore: decorator
-
+@inline
 function div<T>(a: v128, b: v128): v128 {
   return sizeof<T>() == 4 ? f32x4.div(a, b) : f64x2.div(a, b);
 }

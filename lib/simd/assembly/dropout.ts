@@ -13,7 +13,7 @@ const TAIL_BITS: usize = TAIL + 32 * 8;
 
 /** Draws a bit for each element, 1 where its number of 32 bits lies below the threshold; drops and scales if T is a float. */
 // @ts-ignore: decorator
-
+@inline
 function drawBlocks<T>(
   x: usize,
   y: usize,
@@ -60,7 +60,7 @@ function drawBlocks<T>(
 }
 
 // @ts-ignore: decorator
-
+@inline
 function draw<T>(x: usize, y: usize, n: i32, state: usize, threshold: u32, scale: v128, bits: usize): void {
   const whole = n & ~31, rest = n & 31;
   drawBlocks<T>(x, y, whole, state, threshold, scale, bits);
@@ -120,7 +120,7 @@ function apply<T>(x: usize, y: usize, n: i32, bits: usize, scale: v128): void {
 }
 
 // @ts-ignore: decorator
-
+@inline
 function applyAll<T>(x: usize, y: usize, n: i32, bits: usize, scale: v128): void {
   const whole = n & ~31, rest = n & 31;
   apply<T>(x, y, whole, bits, scale);

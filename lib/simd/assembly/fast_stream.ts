@@ -11,7 +11,7 @@
 export const GENERATOR: usize = 64;
 
 // @ts-ignore: decorator
-
+@inline
 function rotateLeft21(words: v128): v128 {
   return v128.or(i32x4.shl(words, 21), i32x4.shr_u(words, 11));
 }

@@ -4,7 +4,7 @@
 
 /** Lanes from 16 bits, of which the first belongs to the lowest lane. */
 // @ts-ignore: decorator
-
+@inline
 export function lanesOf(bits: u32): v128 {
   const which = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
   const word = i32x4.splat(bits);
@@ -14,7 +14,7 @@ export function lanesOf(bits: u32): v128 {
 
 /** Sixteen elements at `x`, scaled where kept and +0 where not, to `y`. */
 // @ts-ignore: decorator
-
+@inline
 export function put16<T>(x: usize, y: usize, kept: v128, scale: v128): void {
   const low = i16x8.extend_low_i8x16_s(kept), high = i16x8.extend_high_i8x16_s(kept);
   put4<T>(x, y, i32x4.extend_low_i16x8_s(low), scale);
@@ -24,7 +24,7 @@ export function put16<T>(x: usize, y: usize, kept: v128, scale: v128): void {
 }
 
 // @ts-ignore: decorator
-
+@inline
 function put4<T>(x: usize, y: usize, kept: v128, scale: v128): void {
   if (sizeof<T>() == 4) {
     v128.store(y, v128.and(f32x4.mul(v128.load(x), scale), kept));

@@ -11,7 +11,7 @@ const ROWS: i32 = 6;
 const M_BLOCK: i32 = 96, K_BLOCK: i32 = 256, N_BLOCK: i32 = 512;
 
 // @ts-ignore: decorator
-
+@inline
 function tileColumns<T>(): i32 {
   return 2 * 16 / sizeof<T>();
 }
@@ -74,9 +74,7 @@ function packRows<T>(a: usize, stride: i32, rows: i32, depth: i32, to: usize): v
         store<T>(to, load<T>(from + 4 * row), 4 * sizeof<T>());
         store<T>(to, load<T>(from + 5 * row), 5 * sizeof<T>());
       } else {
-        for (let r = 0; r < ROWS; r++) {
-          store<T>(to + r * sizeof<T>(), r < there ? load<T>(from + r * row) : 0);
-        }
+        for (let r = 0; r < ROWS; r++) store<T>(to + r * sizeof<T>(), r < there ? load<T>(from + r * row) : 0);
       }
     }
   }
@@ -84,14 +82,7 @@ function packRows<T>(a: usize, stride: i32, rows: i32, depth: i32, to: usize): v
 
 /** Adds the product of two panels to c. A tile that sticks out goes through memory of its own. */
 function multiplyPanels<T>(
-  rows: i32,
-  columns: i32,
-  depth: i32,
-  panelA: usize,
-  panelB: usize,
-  c: usize,
-  stride: i32,
-  tile: usize,
+  rows: i32, columns: i32, depth: i32, panelA: usize, panelB: usize, c: usize, stride: i32, tile: usize,
 ): void {
   const wide = tileColumns<T>(), row = stride * sizeof<T>();
   for (let j = 0; j < columns; j += wide) {
@@ -111,7 +102,7 @@ function multiplyPanels<T>(
 }
 
 // @ts-ignore: decorator
-
+@inline
 function multiplyTile<T>(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
   if (sizeof<T>() == 4) tileF32(depth, a, b, c, row);
   else tileF64(depth, a, b, c, row);
@@ -132,110 +123,75 @@ function tileF32(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
   let c51 = v128.load(c + 5 * row, 16);
   let l = 0, element: v128, b0: v128, b1: v128;
   for (; l + 4 <= depth; l += 4) {
-    b0 = v128.load(b, 0);
-    b1 = v128.load(b, 16);
+    b0 = v128.load(b, 0); b1 = v128.load(b, 16);
     element = v128.load32_splat(a, 0);
-    c00 = f32x4.add(c00, f32x4.mul(element, b0));
-    c01 = f32x4.add(c01, f32x4.mul(element, b1));
+    c00 = f32x4.add(c00, f32x4.mul(element, b0)); c01 = f32x4.add(c01, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 4);
-    c10 = f32x4.add(c10, f32x4.mul(element, b0));
-    c11 = f32x4.add(c11, f32x4.mul(element, b1));
+    c10 = f32x4.add(c10, f32x4.mul(element, b0)); c11 = f32x4.add(c11, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 8);
-    c20 = f32x4.add(c20, f32x4.mul(element, b0));
-    c21 = f32x4.add(c21, f32x4.mul(element, b1));
+    c20 = f32x4.add(c20, f32x4.mul(element, b0)); c21 = f32x4.add(c21, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 12);
-    c30 = f32x4.add(c30, f32x4.mul(element, b0));
-    c31 = f32x4.add(c31, f32x4.mul(element, b1));
+    c30 = f32x4.add(c30, f32x4.mul(element, b0)); c31 = f32x4.add(c31, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 16);
-    c40 = f32x4.add(c40, f32x4.mul(element, b0));
-    c41 = f32x4.add(c41, f32x4.mul(element, b1));
+    c40 = f32x4.add(c40, f32x4.mul(element, b0)); c41 = f32x4.add(c41, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 20);
-    c50 = f32x4.add(c50, f32x4.mul(element, b0));
-    c51 = f32x4.add(c51, f32x4.mul(element, b1));
-    b0 = v128.load(b, 32);
-    b1 = v128.load(b, 48);
+    c50 = f32x4.add(c50, f32x4.mul(element, b0)); c51 = f32x4.add(c51, f32x4.mul(element, b1));
+    b0 = v128.load(b, 32); b1 = v128.load(b, 48);
     element = v128.load32_splat(a, 24);
-    c00 = f32x4.add(c00, f32x4.mul(element, b0));
-    c01 = f32x4.add(c01, f32x4.mul(element, b1));
+    c00 = f32x4.add(c00, f32x4.mul(element, b0)); c01 = f32x4.add(c01, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 28);
-    c10 = f32x4.add(c10, f32x4.mul(element, b0));
-    c11 = f32x4.add(c11, f32x4.mul(element, b1));
+    c10 = f32x4.add(c10, f32x4.mul(element, b0)); c11 = f32x4.add(c11, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 32);
-    c20 = f32x4.add(c20, f32x4.mul(element, b0));
-    c21 = f32x4.add(c21, f32x4.mul(element, b1));
+    c20 = f32x4.add(c20, f32x4.mul(element, b0)); c21 = f32x4.add(c21, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 36);
-    c30 = f32x4.add(c30, f32x4.mul(element, b0));
-    c31 = f32x4.add(c31, f32x4.mul(element, b1));
+    c30 = f32x4.add(c30, f32x4.mul(element, b0)); c31 = f32x4.add(c31, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 40);
-    c40 = f32x4.add(c40, f32x4.mul(element, b0));
-    c41 = f32x4.add(c41, f32x4.mul(element, b1));
+    c40 = f32x4.add(c40, f32x4.mul(element, b0)); c41 = f32x4.add(c41, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 44);
-    c50 = f32x4.add(c50, f32x4.mul(element, b0));
-    c51 = f32x4.add(c51, f32x4.mul(element, b1));
-    b0 = v128.load(b, 64);
-    b1 = v128.load(b, 80);
+    c50 = f32x4.add(c50, f32x4.mul(element, b0)); c51 = f32x4.add(c51, f32x4.mul(element, b1));
+    b0 = v128.load(b, 64); b1 = v128.load(b, 80);
     element = v128.load32_splat(a, 48);
-    c00 = f32x4.add(c00, f32x4.mul(element, b0));
-    c01 = f32x4.add(c01, f32x4.mul(element, b1));
+    c00 = f32x4.add(c00, f32x4.mul(element, b0)); c01 = f32x4.add(c01, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 52);
-    c10 = f32x4.add(c10, f32x4.mul(element, b0));
-    c11 = f32x4.add(c11, f32x4.mul(element, b1));
+    c10 = f32x4.add(c10, f32x4.mul(element, b0)); c11 = f32x4.add(c11, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 56);
-    c20 = f32x4.add(c20, f32x4.mul(element, b0));
-    c21 = f32x4.add(c21, f32x4.mul(element, b1));
+    c20 = f32x4.add(c20, f32x4.mul(element, b0)); c21 = f32x4.add(c21, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 60);
-    c30 = f32x4.add(c30, f32x4.mul(element, b0));
-    c31 = f32x4.add(c31, f32x4.mul(element, b1));
+    c30 = f32x4.add(c30, f32x4.mul(element, b0)); c31 = f32x4.add(c31, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 64);
-    c40 = f32x4.add(c40, f32x4.mul(element, b0));
-    c41 = f32x4.add(c41, f32x4.mul(element, b1));
+    c40 = f32x4.add(c40, f32x4.mul(element, b0)); c41 = f32x4.add(c41, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 68);
-    c50 = f32x4.add(c50, f32x4.mul(element, b0));
-    c51 = f32x4.add(c51, f32x4.mul(element, b1));
-    b0 = v128.load(b, 96);
-    b1 = v128.load(b, 112);
+    c50 = f32x4.add(c50, f32x4.mul(element, b0)); c51 = f32x4.add(c51, f32x4.mul(element, b1));
+    b0 = v128.load(b, 96); b1 = v128.load(b, 112);
     element = v128.load32_splat(a, 72);
-    c00 = f32x4.add(c00, f32x4.mul(element, b0));
-    c01 = f32x4.add(c01, f32x4.mul(element, b1));
+    c00 = f32x4.add(c00, f32x4.mul(element, b0)); c01 = f32x4.add(c01, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 76);
-    c10 = f32x4.add(c10, f32x4.mul(element, b0));
-    c11 = f32x4.add(c11, f32x4.mul(element, b1));
+    c10 = f32x4.add(c10, f32x4.mul(element, b0)); c11 = f32x4.add(c11, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 80);
-    c20 = f32x4.add(c20, f32x4.mul(element, b0));
-    c21 = f32x4.add(c21, f32x4.mul(element, b1));
+    c20 = f32x4.add(c20, f32x4.mul(element, b0)); c21 = f32x4.add(c21, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 84);
-    c30 = f32x4.add(c30, f32x4.mul(element, b0));
-    c31 = f32x4.add(c31, f32x4.mul(element, b1));
+    c30 = f32x4.add(c30, f32x4.mul(element, b0)); c31 = f32x4.add(c31, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 88);
-    c40 = f32x4.add(c40, f32x4.mul(element, b0));
-    c41 = f32x4.add(c41, f32x4.mul(element, b1));
+    c40 = f32x4.add(c40, f32x4.mul(element, b0)); c41 = f32x4.add(c41, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 92);
-    c50 = f32x4.add(c50, f32x4.mul(element, b0));
-    c51 = f32x4.add(c51, f32x4.mul(element, b1));
+    c50 = f32x4.add(c50, f32x4.mul(element, b0)); c51 = f32x4.add(c51, f32x4.mul(element, b1));
     a += 96;
     b += 128;
   }
   for (; l < depth; l += 1) {
-    b0 = v128.load(b, 0);
-    b1 = v128.load(b, 16);
+    b0 = v128.load(b, 0); b1 = v128.load(b, 16);
     element = v128.load32_splat(a, 0);
-    c00 = f32x4.add(c00, f32x4.mul(element, b0));
-    c01 = f32x4.add(c01, f32x4.mul(element, b1));
+    c00 = f32x4.add(c00, f32x4.mul(element, b0)); c01 = f32x4.add(c01, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 4);
-    c10 = f32x4.add(c10, f32x4.mul(element, b0));
-    c11 = f32x4.add(c11, f32x4.mul(element, b1));
+    c10 = f32x4.add(c10, f32x4.mul(element, b0)); c11 = f32x4.add(c11, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 8);
-    c20 = f32x4.add(c20, f32x4.mul(element, b0));
-    c21 = f32x4.add(c21, f32x4.mul(element, b1));
+    c20 = f32x4.add(c20, f32x4.mul(element, b0)); c21 = f32x4.add(c21, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 12);
-    c30 = f32x4.add(c30, f32x4.mul(element, b0));
-    c31 = f32x4.add(c31, f32x4.mul(element, b1));
+    c30 = f32x4.add(c30, f32x4.mul(element, b0)); c31 = f32x4.add(c31, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 16);
-    c40 = f32x4.add(c40, f32x4.mul(element, b0));
-    c41 = f32x4.add(c41, f32x4.mul(element, b1));
+    c40 = f32x4.add(c40, f32x4.mul(element, b0)); c41 = f32x4.add(c41, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 20);
-    c50 = f32x4.add(c50, f32x4.mul(element, b0));
-    c51 = f32x4.add(c51, f32x4.mul(element, b1));
+    c50 = f32x4.add(c50, f32x4.mul(element, b0)); c51 = f32x4.add(c51, f32x4.mul(element, b1));
     a += 24;
     b += 32;
   }
@@ -268,110 +224,75 @@ function tileF64(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
   let c51 = v128.load(c + 5 * row, 16);
   let l = 0, element: v128, b0: v128, b1: v128;
   for (; l + 4 <= depth; l += 4) {
-    b0 = v128.load(b, 0);
-    b1 = v128.load(b, 16);
+    b0 = v128.load(b, 0); b1 = v128.load(b, 16);
     element = v128.load64_splat(a, 0);
-    c00 = f64x2.add(c00, f64x2.mul(element, b0));
-    c01 = f64x2.add(c01, f64x2.mul(element, b1));
+    c00 = f64x2.add(c00, f64x2.mul(element, b0)); c01 = f64x2.add(c01, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 8);
-    c10 = f64x2.add(c10, f64x2.mul(element, b0));
-    c11 = f64x2.add(c11, f64x2.mul(element, b1));
+    c10 = f64x2.add(c10, f64x2.mul(element, b0)); c11 = f64x2.add(c11, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 16);
-    c20 = f64x2.add(c20, f64x2.mul(element, b0));
-    c21 = f64x2.add(c21, f64x2.mul(element, b1));
+    c20 = f64x2.add(c20, f64x2.mul(element, b0)); c21 = f64x2.add(c21, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 24);
-    c30 = f64x2.add(c30, f64x2.mul(element, b0));
-    c31 = f64x2.add(c31, f64x2.mul(element, b1));
+    c30 = f64x2.add(c30, f64x2.mul(element, b0)); c31 = f64x2.add(c31, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 32);
-    c40 = f64x2.add(c40, f64x2.mul(element, b0));
-    c41 = f64x2.add(c41, f64x2.mul(element, b1));
+    c40 = f64x2.add(c40, f64x2.mul(element, b0)); c41 = f64x2.add(c41, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 40);
-    c50 = f64x2.add(c50, f64x2.mul(element, b0));
-    c51 = f64x2.add(c51, f64x2.mul(element, b1));
-    b0 = v128.load(b, 32);
-    b1 = v128.load(b, 48);
+    c50 = f64x2.add(c50, f64x2.mul(element, b0)); c51 = f64x2.add(c51, f64x2.mul(element, b1));
+    b0 = v128.load(b, 32); b1 = v128.load(b, 48);
     element = v128.load64_splat(a, 48);
-    c00 = f64x2.add(c00, f64x2.mul(element, b0));
-    c01 = f64x2.add(c01, f64x2.mul(element, b1));
+    c00 = f64x2.add(c00, f64x2.mul(element, b0)); c01 = f64x2.add(c01, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 56);
-    c10 = f64x2.add(c10, f64x2.mul(element, b0));
-    c11 = f64x2.add(c11, f64x2.mul(element, b1));
+    c10 = f64x2.add(c10, f64x2.mul(element, b0)); c11 = f64x2.add(c11, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 64);
-    c20 = f64x2.add(c20, f64x2.mul(element, b0));
-    c21 = f64x2.add(c21, f64x2.mul(element, b1));
+    c20 = f64x2.add(c20, f64x2.mul(element, b0)); c21 = f64x2.add(c21, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 72);
-    c30 = f64x2.add(c30, f64x2.mul(element, b0));
-    c31 = f64x2.add(c31, f64x2.mul(element, b1));
+    c30 = f64x2.add(c30, f64x2.mul(element, b0)); c31 = f64x2.add(c31, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 80);
-    c40 = f64x2.add(c40, f64x2.mul(element, b0));
-    c41 = f64x2.add(c41, f64x2.mul(element, b1));
+    c40 = f64x2.add(c40, f64x2.mul(element, b0)); c41 = f64x2.add(c41, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 88);
-    c50 = f64x2.add(c50, f64x2.mul(element, b0));
-    c51 = f64x2.add(c51, f64x2.mul(element, b1));
-    b0 = v128.load(b, 64);
-    b1 = v128.load(b, 80);
+    c50 = f64x2.add(c50, f64x2.mul(element, b0)); c51 = f64x2.add(c51, f64x2.mul(element, b1));
+    b0 = v128.load(b, 64); b1 = v128.load(b, 80);
     element = v128.load64_splat(a, 96);
-    c00 = f64x2.add(c00, f64x2.mul(element, b0));
-    c01 = f64x2.add(c01, f64x2.mul(element, b1));
+    c00 = f64x2.add(c00, f64x2.mul(element, b0)); c01 = f64x2.add(c01, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 104);
-    c10 = f64x2.add(c10, f64x2.mul(element, b0));
-    c11 = f64x2.add(c11, f64x2.mul(element, b1));
+    c10 = f64x2.add(c10, f64x2.mul(element, b0)); c11 = f64x2.add(c11, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 112);
-    c20 = f64x2.add(c20, f64x2.mul(element, b0));
-    c21 = f64x2.add(c21, f64x2.mul(element, b1));
+    c20 = f64x2.add(c20, f64x2.mul(element, b0)); c21 = f64x2.add(c21, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 120);
-    c30 = f64x2.add(c30, f64x2.mul(element, b0));
-    c31 = f64x2.add(c31, f64x2.mul(element, b1));
+    c30 = f64x2.add(c30, f64x2.mul(element, b0)); c31 = f64x2.add(c31, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 128);
-    c40 = f64x2.add(c40, f64x2.mul(element, b0));
-    c41 = f64x2.add(c41, f64x2.mul(element, b1));
+    c40 = f64x2.add(c40, f64x2.mul(element, b0)); c41 = f64x2.add(c41, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 136);
-    c50 = f64x2.add(c50, f64x2.mul(element, b0));
-    c51 = f64x2.add(c51, f64x2.mul(element, b1));
-    b0 = v128.load(b, 96);
-    b1 = v128.load(b, 112);
+    c50 = f64x2.add(c50, f64x2.mul(element, b0)); c51 = f64x2.add(c51, f64x2.mul(element, b1));
+    b0 = v128.load(b, 96); b1 = v128.load(b, 112);
     element = v128.load64_splat(a, 144);
-    c00 = f64x2.add(c00, f64x2.mul(element, b0));
-    c01 = f64x2.add(c01, f64x2.mul(element, b1));
+    c00 = f64x2.add(c00, f64x2.mul(element, b0)); c01 = f64x2.add(c01, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 152);
-    c10 = f64x2.add(c10, f64x2.mul(element, b0));
-    c11 = f64x2.add(c11, f64x2.mul(element, b1));
+    c10 = f64x2.add(c10, f64x2.mul(element, b0)); c11 = f64x2.add(c11, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 160);
-    c20 = f64x2.add(c20, f64x2.mul(element, b0));
-    c21 = f64x2.add(c21, f64x2.mul(element, b1));
+    c20 = f64x2.add(c20, f64x2.mul(element, b0)); c21 = f64x2.add(c21, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 168);
-    c30 = f64x2.add(c30, f64x2.mul(element, b0));
-    c31 = f64x2.add(c31, f64x2.mul(element, b1));
+    c30 = f64x2.add(c30, f64x2.mul(element, b0)); c31 = f64x2.add(c31, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 176);
-    c40 = f64x2.add(c40, f64x2.mul(element, b0));
-    c41 = f64x2.add(c41, f64x2.mul(element, b1));
+    c40 = f64x2.add(c40, f64x2.mul(element, b0)); c41 = f64x2.add(c41, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 184);
-    c50 = f64x2.add(c50, f64x2.mul(element, b0));
-    c51 = f64x2.add(c51, f64x2.mul(element, b1));
+    c50 = f64x2.add(c50, f64x2.mul(element, b0)); c51 = f64x2.add(c51, f64x2.mul(element, b1));
     a += 192;
     b += 128;
   }
   for (; l < depth; l += 1) {
-    b0 = v128.load(b, 0);
-    b1 = v128.load(b, 16);
+    b0 = v128.load(b, 0); b1 = v128.load(b, 16);
     element = v128.load64_splat(a, 0);
-    c00 = f64x2.add(c00, f64x2.mul(element, b0));
-    c01 = f64x2.add(c01, f64x2.mul(element, b1));
+    c00 = f64x2.add(c00, f64x2.mul(element, b0)); c01 = f64x2.add(c01, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 8);
-    c10 = f64x2.add(c10, f64x2.mul(element, b0));
-    c11 = f64x2.add(c11, f64x2.mul(element, b1));
+    c10 = f64x2.add(c10, f64x2.mul(element, b0)); c11 = f64x2.add(c11, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 16);
-    c20 = f64x2.add(c20, f64x2.mul(element, b0));
-    c21 = f64x2.add(c21, f64x2.mul(element, b1));
+    c20 = f64x2.add(c20, f64x2.mul(element, b0)); c21 = f64x2.add(c21, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 24);
-    c30 = f64x2.add(c30, f64x2.mul(element, b0));
-    c31 = f64x2.add(c31, f64x2.mul(element, b1));
+    c30 = f64x2.add(c30, f64x2.mul(element, b0)); c31 = f64x2.add(c31, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 32);
-    c40 = f64x2.add(c40, f64x2.mul(element, b0));
-    c41 = f64x2.add(c41, f64x2.mul(element, b1));
+    c40 = f64x2.add(c40, f64x2.mul(element, b0)); c41 = f64x2.add(c41, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 40);
-    c50 = f64x2.add(c50, f64x2.mul(element, b0));
-    c51 = f64x2.add(c51, f64x2.mul(element, b1));
+    c50 = f64x2.add(c50, f64x2.mul(element, b0)); c51 = f64x2.add(c51, f64x2.mul(element, b1));
     a += 48;
     b += 32;
   }

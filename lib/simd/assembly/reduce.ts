@@ -93,14 +93,14 @@ function squaredOctets<T>(x: usize, n: i32, center: T): T {
 }
 
 // @ts-ignore: decorator
-
+@inline
 function squareF32(x: usize, center: v128): v128 {
   const distance = f32x4.sub(v128.load(x), center);
   return f32x4.mul(distance, distance);
 }
 
 // @ts-ignore: decorator
-
+@inline
 function squareF64(x: usize, center: v128): v128 {
   const distance = f64x2.sub(v128.load(x), center);
   return f64x2.mul(distance, distance);

@@ -1,0 +1,57 @@
+/** Memory does not grow: a short version of `deno task soak`. Needs --v8-flags=--expose-gc, as `deno task test` has. */
+
+import { assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
+import { zeros } from "../lib/tensor/mod.ts";
+import { growth, inArrays, inManyWorkspaces, inWorkspace, soak } from "./bench/soak.ts";
+
+const { gc } = globalThis as { gc?: () => void };
+const ignore = gc === undefined;
+const ALLOWANCE = 16 * 2 ** 20;
+
+Deno.test({
+  name: "20000 forward and backward passes leave no memory behind, in a workspace and in arrays",
+  ignore,
+  fn() {
+    for (const work of [inWorkspace(), inArrays()]) {
+      const samples = soak(work, 20000);
+      assertEquals(samples.map(({ done }) => done), Array.from({ length: 10 }, (_, i) => 2000 * (i + 1)));
+      assertLess(growth(samples), ALLOWANCE);
+    }
+  },
+});
+
+Deno.test({
+  name: "work that keeps a tensor of each call is caught",
+  ignore,
+  fn() {
+    const kept: unknown[] = [];
+    const keeping = () => kept.push(zeros([32, 64], "float32"));
+    assertGreater(growth(soak(keeping, 5000)), ALLOWANCE); // 8 KiB each, 3000 of them: 23 MiB
+    assertEquals(kept.length, 5000);
+  },
+});
+
+Deno.test({
+  name:
+    "the memory of workspaces is given back once nobody has a tensor of theirs; if somebody has, it is not",
+  ignore,
+  async fn() {
+    const alive = async (keep: (x: object) => void) => {
+      const buffers: WeakRef<ArrayBufferLike>[] = [];
+      soak(
+        inManyWorkspaces((_, x) => {
+          keep(x);
+          buffers.push(new WeakRef(x.data.buffer));
+        }),
+        100,
+      );
+      await new Promise((resolve) => setTimeout(resolve)); // until then, a WeakRef holds what it refers to
+      gc!();
+      return buffers.filter((buffer) => buffer.deref() !== undefined).length;
+    };
+    assertLessOrEqual(await alive(() => {}), 1); // the last one may still be on the stack
+    const kept: object[] = [];
+    assertEquals(await alive((x) => kept.push(x)), 100);
+    assertEquals(kept.length, 100);
+  },
+});
