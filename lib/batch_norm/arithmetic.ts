@@ -26,20 +26,46 @@ const ROWS = 8;
 export function forward(layout: Layout, pass: simd.Forward): void {
   const { samples, channels, inner } = layout;
   if (inner === 1 && simd.forward([samples, channels], pass)) return;
-  const { x, mean, variance, given, eps, deviation, normalized, y } = pass;
+  const { x, given, eps, normalized, y } = pass;
+  const [weight, bias, mean, variance, deviation] = vectorsOf(pass.channels, 5);
   if (!given) moments(layout, x, mean, variance);
   for (let c = 0; c < channels; c++) deviation[c] = Math.sqrt(variance[c] + eps);
-  const [m, d, w, b] = [mean, deviation, pass.weight, pass.bias].map((vector) => inTypeOf(x, vector));
-  const round = roundingOf(x);
+  if (x instanceof Float32Array) normalizeSingle(layout, pass);
+  else {
+    for (let i = 0; i < x.length; i += inner) {
+      const c = (i / inner) % channels;
+      for (let j = i; j < i + inner; j++) {
+        // Divided, not multiplied by the reciprocal: this is what the article's NumPy code does, digit for digit.
+        const value = (x[j] - mean[c]) / deviation[c];
+        normalized[j] = value;
+        y[j] = weight[c] * value + bias[c];
+      }
+    }
+  }
+}
+
+/** The same in float32: each step is rounded, and a reciprocal takes the place of the division, as in PyTorch. */
+function normalizeSingle(
+  { channels, inner }: Layout,
+  { x, channels: vectors, normalized, y }: simd.Forward,
+): void {
+  const [weight, bias, mean, , deviation] = vectorsOf(vectors, 5);
+  const [w, b, m] = [weight, bias, mean].map((vector) => new Float32Array(vector));
+  const r = new Float32Array(deviation.map((value) => 1 / value));
   for (let i = 0; i < x.length; i += inner) {
     const c = (i / inner) % channels;
     for (let j = i; j < i + inner; j++) {
-      // Divided, not multiplied by the reciprocal: this is what the article's NumPy code does, digit for digit.
-      const value = round(round(x[j] - m[c]) / d[c]);
+      const value = Math.fround(Math.fround(x[j] - m[c]) * r[c]);
       normalized[j] = value;
-      y[j] = round(w[c] * value) + b[c];
+      y[j] = Math.fround(w[c] * value) + b[c];
     }
   }
+}
+
+/** The vectors, one number for each channel, that lie in one array. */
+export function vectorsOf(channels: Float64Array, count: number): Float64Array[] {
+  const length = channels.length / count;
+  return Array.from({ length: count }, (_, i) => channels.subarray(i * length, (i + 1) * length));
 }
 
 /** Mean and biased variance of each channel: NumPy's `x.mean(axis=0)` and `x.var(axis=0)`, also for more axes. */
@@ -93,11 +119,36 @@ function sumRows(columns: number, x: FloatArray, term: (i: number) => number, to
   }
 }
 
-/** Σ normalized · g and Σ g of each channel. */
-export function gradientSums(layout: Layout, sums: simd.Backward): void {
+/** gradInput = weight/deviation · (g − gradBias/n − normalized · gradWeight/n), with the sums that it needs. */
+export function backward(layout: Layout, pass: simd.Backward): void {
   const { samples, channels, inner } = layout;
-  if (inner === 1 && simd.gradientSums([samples, channels], sums)) return;
-  const { g, normalized, gradWeight, gradBias } = sums;
+  if (inner === 1 && simd.backward([samples, channels], pass)) return;
+  const { g, normalized, n, gradInput } = pass;
+  const [weight, deviation, gradWeight, gradBias] = vectorsOf(pass.channels, 4);
+  addUpGradients(layout, g, normalized, gradWeight, gradBias);
+  const scale = inTypeOf(g, weight.map((value, c) => value / deviation[c]));
+  const throughMean = inTypeOf(g, gradBias.map((total) => total / n));
+  const throughVariance = inTypeOf(g, gradWeight.map((total) => total / n));
+  const single = g instanceof Float32Array;
+  const round = (value: number) => single ? Math.fround(value) : value;
+  for (let i = 0; i < g.length; i += inner) {
+    const c = (i / inner) % channels;
+    for (let j = i; j < i + inner; j++) {
+      const centered = round(g[j] - throughMean[c]);
+      gradInput[j] = scale[c] * round(centered - round(normalized[j] * throughVariance[c]));
+    }
+  }
+}
+
+/** Σ normalized · g and Σ g of each channel. */
+function addUpGradients(
+  layout: Layout,
+  g: FloatArray,
+  normalized: FloatArray,
+  gradWeight: Float64Array,
+  gradBias: Float64Array,
+): void {
+  const { channels, inner } = layout;
   if (inner === 1 && g instanceof Float32Array) {
     sumRows(channels, g, (i) => Math.fround(normalized[i] * g[i]), gradWeight);
     sumRows(channels, g, (i) => g[i], gradBias);
@@ -109,23 +160,6 @@ export function gradientSums(layout: Layout, sums: simd.Backward): void {
   gradBias.set(channelSums(layout, g));
 }
 
-/** gradInput = scale · (g − throughMean − normalized · throughVariance). */
-export function propagate(layout: Layout, through: simd.Through): void {
-  const { samples, channels, inner } = layout;
-  if (inner === 1 && simd.propagate([samples, channels], through)) return;
-  const { g, normalized, gradInput } = through;
-  const [scale, throughMean, throughVariance] = [through.scale, through.throughMean, through.throughVariance]
-    .map((vector) => inTypeOf(g, vector));
-  const round = roundingOf(g);
-  for (let i = 0; i < g.length; i += inner) {
-    const c = (i / inner) % channels;
-    for (let j = i; j < i + inner; j++) {
-      const centered = round(g[j] - throughMean[c]);
-      gradInput[j] = scale[c] * round(centered - round(normalized[j] * throughVariance[c]));
-    }
-  }
-}
-
 /** The sum of each channel in float64: first over what lies inside it, then over the samples, one after the other. */
 function channelSums({ samples, channels, inner }: Layout, values: FloatArray): FloatArray {
   const x = new Tensor(values instanceof Float64Array ? values : new Float64Array(values));
@@ -133,12 +167,6 @@ function channelSums({ samples, channels, inner }: Layout, values: FloatArray): 
     ? x.reshape([samples, channels])
     : sum(x.reshape([samples, channels, inner]), { axis: 2 });
   return sum(rows, { axis: 0 }).data;
-}
-
-/** Rounds to the type of an array. */
-function roundingOf(x: FloatArray): (value: number) => number {
-  const single = x instanceof Float32Array;
-  return (value) => single ? Math.fround(value) : value;
 }
 
 /** A vector of float64, rounded to the type of an array. */

@@ -7,7 +7,7 @@
 
 import { type OutOptions, Tensor } from "../tensor/mod.ts";
 import { describe, formatShape, overlaps, resultTensor, sameShape } from "../tensor/tensor.ts";
-import { forward, gradientSums, type Layout, propagate } from "./arithmetic.ts";
+import { backward, forward, type Layout, vectorsOf } from "./arithmetic.ts";
 
 /** A mean and a variance for each channel, each of shape [C]. */
 export interface ChannelStatistics {
@@ -79,8 +79,12 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
   const { channels } = layout;
   const { eps = 1e-5, statistics } = options;
   checkEps(eps);
-  const weight = channelVector("weight", options.weight, channels, 1);
-  const bias = channelVector("bias", options.bias, channels, 0);
+  const vectors = new Float64Array(5 * channels);
+  const [weight, bias, mean, variance, deviation] = vectorsOf(vectors, 5);
+  fillVector("weight", options.weight, weight, 1);
+  fillVector("bias", options.bias, bias, 0);
+  fillVector("mean", statistics?.mean, mean, 0);
+  fillVector("variance", statistics?.variance, variance, 0);
   const output = resultTensor("batchNorm", x.shape, x.dtype, options.out, [x]);
   const normalized = resultTensor("batchNorm", x.shape, x.dtype, options.normalized, [x]);
   if (overlaps(normalized, x) || overlaps(normalized, output)) {
@@ -88,11 +92,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
   }
   const given = statistics !== undefined;
   if (!given) checkCount(x);
-  const mean = channelVector("mean", statistics?.mean, channels, 0);
-  const variance = channelVector("variance", statistics?.variance, channels, 0);
-  const deviation = new Float64Array(channels);
-  const room = { deviation, normalized: normalized.data, y: output.data };
-  forward(layout, { x: x.data, mean, variance, given, eps, weight, bias, ...room });
+  forward(layout, { x: x.data, channels: vectors, given, eps, normalized: normalized.data, y: output.data });
   return {
     output,
     statistics: { mean: new Tensor(mean), variance: new Tensor(variance) },
@@ -129,22 +129,17 @@ export function batchNormBackward(
     throw new TypeError(`The gradient must be ${normalized.dtype} as the input was, got ${gradOutput.dtype}`);
   }
   const layout = layoutOf(gradOutput);
-  const { channels } = layout;
   const gradInput = resultTensor("batchNormBackward", gradOutput.shape, gradOutput.dtype, out, [gradOutput]);
   if (overlaps(gradInput, normalized)) {
     throw new TypeError("batchNormBackward: out needs memory apart from what the forward pass left");
   }
-  const [gradWeight, gradBias] = [new Float64Array(channels), new Float64Array(channels)];
-  const given = { g: gradOutput.data, normalized: normalized.data };
-  gradientSums(layout, { ...given, gradWeight, gradBias });
+  const vectors = new Float64Array(4 * layout.channels);
+  vectors.set(weight.data);
+  vectors.set(deviation.data, layout.channels);
   const n = ofBatch ? layout.samples * layout.inner : Infinity; // in evaluation nothing flows through mean and variance
-  propagate(layout, {
-    ...given,
-    scale: Float64Array.from({ length: channels }, (_, c) => weight.data[c] / deviation.data[c]),
-    throughMean: gradBias.map((total) => total / n),
-    throughVariance: gradWeight.map((total) => total / n),
-    gradInput: gradInput.data,
-  });
+  const given = { g: gradOutput.data, normalized: normalized.data, gradInput: gradInput.data };
+  backward(layout, { ...given, channels: vectors, n });
+  const [, , gradWeight, gradBias] = vectorsOf(vectors, 4);
   return { gradInput, gradWeight: new Tensor(gradWeight), gradBias: new Tensor(gradBias) };
 }
 
@@ -174,17 +169,18 @@ function layoutOf(x: Tensor): Layout {
   return { samples, channels, inner: rest.reduce((product, length) => product * length, 1) };
 }
 
-/** A float64 copy of one number for each channel, or `value` for each. */
-function channelVector(
-  name: string,
-  given: Tensor | undefined,
-  channels: number,
-  value: number,
-): Float64Array {
-  if (given === undefined) return new Float64Array(channels).fill(value);
-  if (!(given instanceof Tensor) || !sameShape(given.shape, [channels])) {
-    const came = given instanceof Tensor ? `shape ${formatShape(given.shape)}` : describe(given);
-    throw new TypeError(`${name} must have one number for each channel, shape [${channels}], got ${came}`);
+/** Copies what was given, one number for each channel, or writes `value` for each. */
+function fillVector(name: string, given: Tensor | undefined, vector: Float64Array, value: number): void {
+  if (given === undefined) {
+    vector.fill(value);
+    return;
   }
-  return new Float64Array(given.data);
+  const shape = [vector.length];
+  if (!(given instanceof Tensor) || !sameShape(given.shape, shape)) {
+    const came = given instanceof Tensor ? `shape ${formatShape(given.shape)}` : describe(given);
+    throw new TypeError(
+      `${name} must have one number for each channel, shape ${formatShape(shape)}, got ${came}`,
+    );
+  }
+  vector.set(given.data);
 }

@@ -38,17 +38,16 @@ export interface KernelFunctions {
   momentsF32(x: Address, rows: number, columns: number, mean: Address, variance: Address): void;
   /** The same for float64. */
   momentsF64: KernelFunctions["momentsF32"];
-  /** deviation = √(variance + eps), normalized = (x − mean) / deviation, y = weight · normalized + bias. */
+  /**
+   * normalized = (x − mean) / √(variance + eps), y = weight · normalized + bias. `channels` holds weight, bias, mean and
+   * variance of each channel, and has room for the deviation.
+   */
   normalizeF32(
     x: Address,
     rows: number,
     columns: number,
-    mean: Address,
-    variance: Address,
     eps: number,
-    weight: Address,
-    bias: Address,
-    deviation: Address,
+    channels: Address,
     normalized: Address,
     y: Address,
     scratch: Address,
@@ -66,20 +65,22 @@ export interface KernelFunctions {
   ): void;
   /** The same for float64. */
   gradientSumsF64: KernelFunctions["gradientSumsF32"];
-  /** out = scale · (g − throughMean − normalized · throughVariance). */
-  gradInputF32(
+  /**
+   * gradInput = weight/deviation · (g − gradBias/n − normalized · gradWeight/n). `channels` holds weight, deviation,
+   * gradWeight and gradBias of each channel.
+   */
+  propagateF32(
     g: Address,
     normalized: Address,
     rows: number,
     columns: number,
-    scale: Address,
-    throughMean: Address,
-    throughVariance: Address,
-    out: Address,
+    n: number,
+    channels: Address,
+    gradInput: Address,
     scratch: Address,
   ): void;
   /** The same in float64. */
-  gradInputF64: KernelFunctions["gradInputF32"];
+  propagateF64: KernelFunctions["propagateF32"];
   /** c [m, n] = a [m, k] · b [k, n]. */
   matmulF32(m: number, n: number, k: number, a: Address, b: Address, c: Address, panels: Address): void;
   /** The same in float64. */

@@ -109,70 +109,52 @@ function addWide(to: usize, values: v128): void {
 
 // ---- Forward ----
 
-/** deviation = √(variance + eps), normalized = (x − mean) / deviation, y = weight · normalized + bias. */
-// @ts-ignore: decorator
-@inline
-function normalize<T>(
-  x: usize,
-  rows: i32,
-  columns: i32,
-  mean: usize,
-  variance: usize,
-  eps: f64,
-  weight: usize,
-  bias: usize,
-  deviation: usize,
-  normalized: usize,
-  y: usize,
-  scratch: usize,
+/**
+ * `channels`: weight, bias, mean and variance of each channel, and room for deviation = √(variance + eps).
+ * normalized = (x − mean) / deviation, y = weight · normalized + bias.
+ */
+export function normalizeF64(
+  x: usize, rows: i32, columns: i32, eps: f64, channels: usize, normalized: usize, y: usize,
 ): void {
-  const row = columns * sizeof<T>();
-  for (let c = 0; c < columns * 8; c += 16) {
-    v128.store(deviation + c, f64x2.sqrt(f64x2.add(v128.load(variance + c), f64x2.splat(eps))));
-  }
-  const m = narrow<T>(mean, columns, scratch), d = narrow<T>(deviation, columns, scratch + row);
-  const w = narrow<T>(weight, columns, scratch + 2 * row), b = narrow<T>(bias, columns, scratch + 3 * row);
+  const row = columns * 8;
+  const weight = channels, bias = weight + row, mean = bias + row, variance = mean + row, deviation = variance + row;
+  deviate(variance, eps, columns, deviation);
   for (let i = 0; i < rows; i++, x += row, normalized += row, y += row) {
     for (let c = 0; c < row; c += 16) {
-      const value = div<T>(sub<T>(v128.load(x + c), v128.load(m + c)), v128.load(d + c));
+      const value = f64x2.div(f64x2.sub(v128.load(x + c), v128.load(mean + c)), v128.load(deviation + c));
       v128.store(normalized + c, value);
-      v128.store(y + c, add<T>(mul<T>(v128.load(w + c), value), v128.load(b + c)));
+      v128.store(y + c, f64x2.add(f64x2.mul(v128.load(weight + c), value), v128.load(bias + c)));
     }
   }
 }
 
+/** In float32 times the reciprocal of the deviation, as PyTorch does: a division takes three times as long. */
 export function normalizeF32(
-  x: usize,
-  rows: i32,
-  columns: i32,
-  mean: usize,
-  variance: usize,
-  eps: f64,
-  weight: usize,
-  bias: usize,
-  deviation: usize,
-  normalized: usize,
-  y: usize,
-  scratch: usize,
+  x: usize, rows: i32, columns: i32, eps: f64, channels: usize, normalized: usize, y: usize, scratch: usize,
 ): void {
-  normalize<f32>(x, rows, columns, mean, variance, eps, weight, bias, deviation, normalized, y, scratch);
+  const wide = columns * 8, row = columns * 4;
+  const mean = channels + 2 * wide, variance = mean + wide, deviation = variance + wide;
+  deviate(variance, eps, columns, deviation);
+  const w = scratch, b = w + row, m = b + row, r = m + row;
+  for (let c = 0; c < columns; c++) {
+    store<f32>(w + c * 4, <f32>load<f64>(channels + c * 8));
+    store<f32>(b + c * 4, <f32>load<f64>(channels + wide + c * 8));
+    store<f32>(m + c * 4, <f32>load<f64>(mean + c * 8));
+    store<f32>(r + c * 4, <f32>(1 / load<f64>(deviation + c * 8)));
+  }
+  for (let i = 0; i < rows; i++, x += row, normalized += row, y += row) {
+    for (let c = 0; c < row; c += 16) {
+      const value = f32x4.mul(f32x4.sub(v128.load(x + c), v128.load(m + c)), v128.load(r + c));
+      v128.store(normalized + c, value);
+      v128.store(y + c, f32x4.add(f32x4.mul(v128.load(w + c), value), v128.load(b + c)));
+    }
+  }
 }
 
-export function normalizeF64(
-  x: usize,
-  rows: i32,
-  columns: i32,
-  mean: usize,
-  variance: usize,
-  eps: f64,
-  weight: usize,
-  bias: usize,
-  deviation: usize,
-  normalized: usize,
-  y: usize,
-  scratch: usize,
-): void {
-  normalize<f64>(x, rows, columns, mean, variance, eps, weight, bias, deviation, normalized, y, scratch);
+function deviate(variance: usize, eps: f64, columns: i32, deviation: usize): void {
+  for (let c = 0; c < columns * 8; c += 16) {
+    v128.store(deviation + c, f64x2.sqrt(f64x2.add(v128.load(variance + c), f64x2.splat(eps))));
+  }
 }
 
 // ---- Backward ----
@@ -233,75 +215,42 @@ export function gradientSumsF32(
   }
 }
 
-/** out = scale · (g − throughMean − normalized · throughVariance). */
+/**
+ * `channels`: weight, deviation, gradWeight and gradBias of each channel.
+ * gradInput = weight/deviation · (g − gradBias/n − normalized · gradWeight/n).
+ */
 // @ts-ignore: decorator
 @inline
-function gradInput<T>(
-  g: usize,
-  normalized: usize,
-  rows: i32,
-  columns: i32,
-  scale: usize,
-  throughMean: usize,
-  throughVariance: usize,
-  out: usize,
-  scratch: usize,
+function propagate<T>(
+  g: usize, normalized: usize, rows: i32, columns: i32, n: f64, channels: usize, gradInput: usize, scratch: usize,
 ): void {
-  const row = columns * sizeof<T>();
-  const s = narrow<T>(scale, columns, scratch), m = narrow<T>(throughMean, columns, scratch + row);
-  const v = narrow<T>(throughVariance, columns, scratch + 2 * row);
-  for (let i = 0; i < rows; i++, g += row, normalized += row, out += row) {
+  const row = columns * sizeof<T>(), wide = columns * 8;
+  const scale = scratch, throughMean = scratch + row, throughVariance = scratch + 2 * row;
+  for (let c = 0; c < columns; c++) {
+    const at = c * sizeof<T>(), from = channels + c * 8;
+    store<T>(scale + at, <T>(load<f64>(from) / load<f64>(from + wide)));
+    store<T>(throughVariance + at, <T>(load<f64>(from + 2 * wide) / n));
+    store<T>(throughMean + at, <T>(load<f64>(from + 3 * wide) / n));
+  }
+  for (let i = 0; i < rows; i++, g += row, normalized += row, gradInput += row) {
     for (let c = 0; c < row; c += 16) {
-      const slope = mul<T>(v128.load(normalized + c), v128.load(v + c));
-      v128.store(
-        out + c,
-        mul<T>(v128.load(s + c), sub<T>(sub<T>(v128.load(g + c), v128.load(m + c)), slope)),
-      );
+      const slope = mul<T>(v128.load(normalized + c), v128.load(throughVariance + c));
+      const rest = sub<T>(sub<T>(v128.load(g + c), v128.load(throughMean + c)), slope);
+      v128.store(gradInput + c, mul<T>(v128.load(scale + c), rest));
     }
   }
 }
 
-export function gradInputF32(
-  g: usize,
-  normalized: usize,
-  rows: i32,
-  columns: i32,
-  scale: usize,
-  throughMean: usize,
-  throughVariance: usize,
-  out: usize,
-  scratch: usize,
+export function propagateF32(
+  g: usize, normalized: usize, rows: i32, columns: i32, n: f64, channels: usize, gradInput: usize, scratch: usize,
 ): void {
-  gradInput<f32>(g, normalized, rows, columns, scale, throughMean, throughVariance, out, scratch);
+  propagate<f32>(g, normalized, rows, columns, n, channels, gradInput, scratch);
 }
 
-export function gradInputF64(
-  g: usize,
-  normalized: usize,
-  rows: i32,
-  columns: i32,
-  scale: usize,
-  throughMean: usize,
-  throughVariance: usize,
-  out: usize,
-  scratch: usize,
+export function propagateF64(
+  g: usize, normalized: usize, rows: i32, columns: i32, n: f64, channels: usize, gradInput: usize, scratch: usize,
 ): void {
-  gradInput<f64>(g, normalized, rows, columns, scale, throughMean, throughVariance, out, scratch);
-}
-
-// ---- In the type of x ----
-
-/** One number per channel in the type of x: where it is, or rounded to `scratch`. */
-function narrow<T>(vector: usize, columns: i32, scratch: usize): usize {
-  if (sizeof<T>() == 8) return vector;
-  for (let c = 0; c < columns; c++) store<f32>(scratch + c * 4, <f32> load<f64>(vector + c * 8));
-  return scratch;
-}
-
-// @ts-ignore: decorator
-@inline
-function add<T>(a: v128, b: v128): v128 {
-  return sizeof<T>() == 4 ? f32x4.add(a, b) : f64x2.add(a, b);
+  propagate<f64>(g, normalized, rows, columns, n, channels, gradInput, scratch);
 }
 
 // @ts-ignore: decorator
@@ -314,10 +263,4 @@ function sub<T>(a: v128, b: v128): v128 {
 @inline
 function mul<T>(a: v128, b: v128): v128 {
   return sizeof<T>() == 4 ? f32x4.mul(a, b) : f64x2.mul(a, b);
-}
-
-// @ts-ignore: decorator
-@inline
-function div<T>(a: v128, b: v128): v128 {
-  return sizeof<T>() == 4 ? f32x4.div(a, b) : f64x2.div(a, b);
 }

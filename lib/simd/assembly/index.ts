@@ -1,6 +1,6 @@
 export { applyBitsF32, applyBitsF64, fastBits, fastDropoutF32, fastDropoutF64 } from "./dropout";
 export { squaresF32, squaresF64, sumF32, sumF64 } from "./reduce";
-export { gradientSumsF32, gradientSumsF64, gradInputF32, gradInputF64 } from "./batch_norm";
+export { gradientSumsF32, gradientSumsF64, propagateF32, propagateF64 } from "./batch_norm";
 export { momentsF32, momentsF64, normalizeF32, normalizeF64 } from "./batch_norm";
 export { matmulF32, matmulF64 } from "./matmul";
 // Random streams
