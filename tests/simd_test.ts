@@ -393,6 +393,17 @@ Deno.test("keyed bits are those of the readable path at any offset, also beyond 
   }
 });
 
+Deno.test("every stream refuses room that the bits do not fit, and draws nothing", () => {
+  for (const make of Object.values(STREAMS)) {
+    const stream = make(1);
+    for (const bytes of [0, 12, 14]) {
+      const message = `100 bits need an array of 13 bytes, got ${bytes}`;
+      assertThrows(() => stream.bernoulliBits(0.5, 100, new Uint8Array(bytes)), TypeError, message);
+    }
+    assertEquals(stream.getState(), make(1).getState() as never);
+  }
+});
+
 Deno.test("what the kernels fill may lie in a workspace", () => {
   const room = new Workspace(2 ** 18);
   const mask = room.mask([20001]);
