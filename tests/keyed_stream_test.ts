@@ -240,6 +240,11 @@ Deno.test("a key that is not one is refused, and the message says what came", ()
   assertThrows(() => new KeyedStream(key).at({ offset: -8 }), RangeError, `${offset} -8`);
 });
 
+Deno.test("out must have as many bytes as the bits need", () => {
+  const message = "9 bits need an array of 2 bytes, got 3";
+  assertThrows(() => new KeyedStream(key).bernoulliBits(0.5, 9, new Uint8Array(3)), TypeError, message);
+});
+
 Deno.test("what is not a probability or lies beyond the last position is refused", () => {
   const stream = new KeyedStream(key);
   for (const q of [-0.1, 1.1, NaN, "0.5" as unknown as number]) {

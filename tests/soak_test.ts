@@ -2,18 +2,17 @@
 
 import { assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import { zeros } from "../lib/tensor/mod.ts";
-import { growth, inArrays, inManyWorkspaces, inWorkspace, soak } from "./bench/soak.ts";
+import { collectGarbage, growth, inArrays, inManyWorkspaces, inWorkspace, soak } from "./bench/soak.ts";
 
-const { gc } = globalThis as { gc?: () => void };
-const ignore = gc === undefined;
+const ignore = !("gc" in globalThis);
 const ALLOWANCE = 16 * 2 ** 20;
 
 Deno.test({
   name: "20000 forward and backward passes leave no memory behind, in a workspace and in arrays",
   ignore,
-  fn() {
+  async fn() {
     for (const work of [inWorkspace(), inArrays()]) {
-      const samples = soak(work, 20000);
+      const samples = await soak(work, 20000);
       assertEquals(samples.map(({ done }) => done), Array.from({ length: 10 }, (_, i) => 2000 * (i + 1)));
       assertLess(growth(samples), ALLOWANCE);
     }
@@ -23,10 +22,10 @@ Deno.test({
 Deno.test({
   name: "work that keeps a tensor of each call is caught",
   ignore,
-  fn() {
+  async fn() {
     const kept: unknown[] = [];
     const keeping = () => kept.push(zeros([32, 64], "float32"));
-    assertGreater(growth(soak(keeping, 5000)), ALLOWANCE); // 8 KiB each, 3000 of them: 23 MiB
+    assertGreater(growth(await soak(keeping, 5000)), ALLOWANCE); // 8 KiB each, 3000 of them: 23 MiB
     assertEquals(kept.length, 5000);
   },
 });
@@ -38,15 +37,14 @@ Deno.test({
   async fn() {
     const alive = async (keep: (x: object) => void) => {
       const buffers: WeakRef<ArrayBufferLike>[] = [];
-      soak(
+      await soak(
         inManyWorkspaces((_, x) => {
           keep(x);
           buffers.push(new WeakRef(x.data.buffer));
         }),
         100,
       );
-      await new Promise((resolve) => setTimeout(resolve)); // until then, a WeakRef holds what it refers to
-      gc!();
+      await collectGarbage();
       return buffers.filter((buffer) => buffer.deref() !== undefined).length;
     };
     assertLessOrEqual(await alive(() => {}), 1); // the last one may still be on the stack

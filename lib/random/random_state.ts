@@ -102,7 +102,7 @@ export class RandomState extends NumpyStream<MT19937> {
   }
 }
 
-/** What makes two normal numbers of a point that is uniform in the unit circle; 0 if the point lies outside. */
+/** What makes two normal numbers of a point that is uniform in the unit circle; 0 if it lies outside, or is the centre. */
 function polarFactor(x: number, y: number): number {
   const square = x * x + y * y;
   return square < 1 && square !== 0 ? Math.sqrt((-2 * Math.log(square)) / square) : 0;

@@ -143,6 +143,9 @@ export class TorchGenerator implements RandomStream {
   /**
    * The mask of `nn.Dropout(1 − q)`: the bits of `bernoulli(q, n)`. For q = 0 nothing is taken from the stream, since
    * `nn.Dropout(1)` returns zeros without drawing.
+   *
+   * @throws {RangeError} if `q` is NaN or outside [0, 1].
+   * @throws {TypeError} if `out` does not have ⌈n/8⌉ bytes.
    */
   bernoulliBits(q: number, n: number, out: Uint8Array = bitsFor(n)): Uint8Array {
     checkProbability(q);

@@ -1,3 +1,4 @@
+// deno-fmt-ignore-file: it would drop the decorators, which it does not know
 /**
  * Dropout: with the fast stream in one pass, and with bits that are there already.
  *

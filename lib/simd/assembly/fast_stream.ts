@@ -1,3 +1,4 @@
+// deno-fmt-ignore-file: it would drop the decorators, which it does not know
 /**
  * The fast stream: three sfc32 generators, each in four lanes, so that a step gives sixteen random bytes.
  *

@@ -1,3 +1,4 @@
+// deno-fmt-ignore-file: it would drop the decorators, which it does not know
 /**
  * Zeros and ones for sixteen elements at a time: lanes of bytes, all ones (kept) or all zeros (dropped).
  */

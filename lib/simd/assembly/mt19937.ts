@@ -1,3 +1,4 @@
+// deno-fmt-ignore-file: it would drop the decorators, which it does not know
 /**
  * MT19937: a block of 624 words at a time, and the numbers and bits that are made from such words.
  *
@@ -17,7 +18,7 @@ const BEHIND: usize = OUTPUTS - AHEAD;
 /** Where a state keeps the place of its next output. */
 const POSITION: usize = 2 * OUTPUTS;
 
-/** What word i becomes: from its own upper bit, the lower 31 of its successor, and the word ahead. */
+/** What a word becomes: from its own upper bit, the lower 31 of its successor, and the word ahead. */
 // @ts-ignore: decorator
 @inline
 function twisted(upper: u32, lower: u32, ahead: u32): u32 {
@@ -44,11 +45,6 @@ function tempered(y: v128): v128 {
   return v128.xor(y, i32x4.shr_u(y, 18));
 }
 
-/** Outputs for the words of a state as they are. */
-function temper(state: usize): void {
-  for (let p = state; p < state + OUTPUTS; p += 16) v128.store(p, tempered(v128.load(p)), OUTPUTS);
-}
-
 /** The next 624 words, in a circle, and their outputs. */
 export function mt19937Block(state: usize): void {
   const last = state + OUTPUTS - 4, wrap = state + BEHIND;
@@ -57,7 +53,7 @@ export function mt19937Block(state: usize): void {
   for (; p < wrap; p += 4) store<u32>(p, twisted(load<u32>(p), load<u32>(p, 4), load<u32>(p, AHEAD)));
   for (; p < last; p += 16) twistFour(p, p - BEHIND);
   store<u32>(p, twisted(load<u32>(p), load<u32>(state), load<u32>(p - BEHIND)));
-  temper(state);
+  for (p = state; p < state + OUTPUTS; p += 16) v128.store(p, tempered(v128.load(p)), OUTPUTS);
 }
 
 // ---- Numbers of 53 bits, from two words each ----

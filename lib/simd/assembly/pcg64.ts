@@ -1,3 +1,4 @@
+// deno-fmt-ignore-file: it would drop the decorators, which it does not know
 /**
  * PCG64 (XSL-RR 128/64): doubles, bits and raw words in bulk.
  *
@@ -62,6 +63,13 @@ export function pcg64Words(state: usize, increment: usize, out: usize, n: i32): 
 }
 
 /** `n` bits: 1 (0 if `inverted`) where the double, times 2⁵³, is at most `last`. */
-export function pcg64Bits(state: usize, increment: usize, out: usize, n: i32, last: f64, inverted: bool): void {
+export function pcg64Bits(
+  state: usize,
+  increment: usize,
+  out: usize,
+  n: i32,
+  last: f64,
+  inverted: bool,
+): void {
   draw<u8>(state, increment, out, n, <i64> last, inverted ? 0xff : 0);
 }

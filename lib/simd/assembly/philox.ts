@@ -1,3 +1,4 @@
+// deno-fmt-ignore-file: it would drop the decorators, which it does not know
 /**
  * Philox4x32-10, four counters at a time: bits for sixteen elements.
  *
