@@ -1,3 +1,4 @@
+// deno-fmt-ignore-file: it would drop the decorators, which it does not know
 /**
  * Batch normalization of x, of shape [N, C], C a multiple of 4. `lib/batch_norm/normalize.ts` is the readable form.
  *

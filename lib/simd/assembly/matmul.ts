@@ -1,3 +1,4 @@
+// deno-fmt-ignore-file: it would drop the decorators, which it does not know
 /**
  * Matrix product. Written by `matmul_generator.ts`; change that, and run `deno task build:simd`.
  *
@@ -6,9 +7,9 @@
  */
 
 /** Rows of a tile. */
-const ROWS: i32 = 6;
+const ROWS: i32 = 4;
 /** Blocks that stay in the cache: of rows of a, of the sum over k, of columns of b. */
-const M_BLOCK: i32 = 96, K_BLOCK: i32 = 256, N_BLOCK: i32 = 512;
+const M_BLOCK: i32 = 64, K_BLOCK: i32 = 256, N_BLOCK: i32 = 512;
 
 // @ts-ignore: decorator
 @inline
@@ -71,8 +72,6 @@ function packRows<T>(a: usize, stride: i32, rows: i32, depth: i32, to: usize): v
         store<T>(to, load<T>(from + 1 * row), 1 * sizeof<T>());
         store<T>(to, load<T>(from + 2 * row), 2 * sizeof<T>());
         store<T>(to, load<T>(from + 3 * row), 3 * sizeof<T>());
-        store<T>(to, load<T>(from + 4 * row), 4 * sizeof<T>());
-        store<T>(to, load<T>(from + 5 * row), 5 * sizeof<T>());
       } else {
         for (let r = 0; r < ROWS; r++) store<T>(to + r * sizeof<T>(), r < there ? load<T>(from + r * row) : 0);
       }
@@ -117,10 +116,6 @@ function tileF32(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
   let c21 = v128.load(c + 2 * row, 16);
   let c30 = v128.load(c + 3 * row, 0);
   let c31 = v128.load(c + 3 * row, 16);
-  let c40 = v128.load(c + 4 * row, 0);
-  let c41 = v128.load(c + 4 * row, 16);
-  let c50 = v128.load(c + 5 * row, 0);
-  let c51 = v128.load(c + 5 * row, 16);
   let l = 0, element: v128, b0: v128, b1: v128;
   for (; l + 4 <= depth; l += 4) {
     b0 = v128.load(b, 0); b1 = v128.load(b, 16);
@@ -132,24 +127,25 @@ function tileF32(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
     c20 = f32x4.add(c20, f32x4.mul(element, b0)); c21 = f32x4.add(c21, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 12);
     c30 = f32x4.add(c30, f32x4.mul(element, b0)); c31 = f32x4.add(c31, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 16);
-    c40 = f32x4.add(c40, f32x4.mul(element, b0)); c41 = f32x4.add(c41, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 20);
-    c50 = f32x4.add(c50, f32x4.mul(element, b0)); c51 = f32x4.add(c51, f32x4.mul(element, b1));
     b0 = v128.load(b, 32); b1 = v128.load(b, 48);
-    element = v128.load32_splat(a, 24);
+    element = v128.load32_splat(a, 16);
     c00 = f32x4.add(c00, f32x4.mul(element, b0)); c01 = f32x4.add(c01, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 28);
+    element = v128.load32_splat(a, 20);
     c10 = f32x4.add(c10, f32x4.mul(element, b0)); c11 = f32x4.add(c11, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 32);
+    element = v128.load32_splat(a, 24);
     c20 = f32x4.add(c20, f32x4.mul(element, b0)); c21 = f32x4.add(c21, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 36);
+    element = v128.load32_splat(a, 28);
     c30 = f32x4.add(c30, f32x4.mul(element, b0)); c31 = f32x4.add(c31, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 40);
-    c40 = f32x4.add(c40, f32x4.mul(element, b0)); c41 = f32x4.add(c41, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 44);
-    c50 = f32x4.add(c50, f32x4.mul(element, b0)); c51 = f32x4.add(c51, f32x4.mul(element, b1));
     b0 = v128.load(b, 64); b1 = v128.load(b, 80);
+    element = v128.load32_splat(a, 32);
+    c00 = f32x4.add(c00, f32x4.mul(element, b0)); c01 = f32x4.add(c01, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 36);
+    c10 = f32x4.add(c10, f32x4.mul(element, b0)); c11 = f32x4.add(c11, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 40);
+    c20 = f32x4.add(c20, f32x4.mul(element, b0)); c21 = f32x4.add(c21, f32x4.mul(element, b1));
+    element = v128.load32_splat(a, 44);
+    c30 = f32x4.add(c30, f32x4.mul(element, b0)); c31 = f32x4.add(c31, f32x4.mul(element, b1));
+    b0 = v128.load(b, 96); b1 = v128.load(b, 112);
     element = v128.load32_splat(a, 48);
     c00 = f32x4.add(c00, f32x4.mul(element, b0)); c01 = f32x4.add(c01, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 52);
@@ -158,24 +154,7 @@ function tileF32(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
     c20 = f32x4.add(c20, f32x4.mul(element, b0)); c21 = f32x4.add(c21, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 60);
     c30 = f32x4.add(c30, f32x4.mul(element, b0)); c31 = f32x4.add(c31, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 64);
-    c40 = f32x4.add(c40, f32x4.mul(element, b0)); c41 = f32x4.add(c41, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 68);
-    c50 = f32x4.add(c50, f32x4.mul(element, b0)); c51 = f32x4.add(c51, f32x4.mul(element, b1));
-    b0 = v128.load(b, 96); b1 = v128.load(b, 112);
-    element = v128.load32_splat(a, 72);
-    c00 = f32x4.add(c00, f32x4.mul(element, b0)); c01 = f32x4.add(c01, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 76);
-    c10 = f32x4.add(c10, f32x4.mul(element, b0)); c11 = f32x4.add(c11, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 80);
-    c20 = f32x4.add(c20, f32x4.mul(element, b0)); c21 = f32x4.add(c21, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 84);
-    c30 = f32x4.add(c30, f32x4.mul(element, b0)); c31 = f32x4.add(c31, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 88);
-    c40 = f32x4.add(c40, f32x4.mul(element, b0)); c41 = f32x4.add(c41, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 92);
-    c50 = f32x4.add(c50, f32x4.mul(element, b0)); c51 = f32x4.add(c51, f32x4.mul(element, b1));
-    a += 96;
+    a += 64;
     b += 128;
   }
   for (; l < depth; l += 1) {
@@ -188,11 +167,7 @@ function tileF32(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
     c20 = f32x4.add(c20, f32x4.mul(element, b0)); c21 = f32x4.add(c21, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 12);
     c30 = f32x4.add(c30, f32x4.mul(element, b0)); c31 = f32x4.add(c31, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 16);
-    c40 = f32x4.add(c40, f32x4.mul(element, b0)); c41 = f32x4.add(c41, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 20);
-    c50 = f32x4.add(c50, f32x4.mul(element, b0)); c51 = f32x4.add(c51, f32x4.mul(element, b1));
-    a += 24;
+    a += 16;
     b += 32;
   }
   v128.store(c + 0 * row, c00, 0);
@@ -203,10 +178,6 @@ function tileF32(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
   v128.store(c + 2 * row, c21, 16);
   v128.store(c + 3 * row, c30, 0);
   v128.store(c + 3 * row, c31, 16);
-  v128.store(c + 4 * row, c40, 0);
-  v128.store(c + 4 * row, c41, 16);
-  v128.store(c + 5 * row, c50, 0);
-  v128.store(c + 5 * row, c51, 16);
 }
 
 function tileF64(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
@@ -218,10 +189,6 @@ function tileF64(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
   let c21 = v128.load(c + 2 * row, 16);
   let c30 = v128.load(c + 3 * row, 0);
   let c31 = v128.load(c + 3 * row, 16);
-  let c40 = v128.load(c + 4 * row, 0);
-  let c41 = v128.load(c + 4 * row, 16);
-  let c50 = v128.load(c + 5 * row, 0);
-  let c51 = v128.load(c + 5 * row, 16);
   let l = 0, element: v128, b0: v128, b1: v128;
   for (; l + 4 <= depth; l += 4) {
     b0 = v128.load(b, 0); b1 = v128.load(b, 16);
@@ -233,24 +200,25 @@ function tileF64(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
     c20 = f64x2.add(c20, f64x2.mul(element, b0)); c21 = f64x2.add(c21, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 24);
     c30 = f64x2.add(c30, f64x2.mul(element, b0)); c31 = f64x2.add(c31, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 32);
-    c40 = f64x2.add(c40, f64x2.mul(element, b0)); c41 = f64x2.add(c41, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 40);
-    c50 = f64x2.add(c50, f64x2.mul(element, b0)); c51 = f64x2.add(c51, f64x2.mul(element, b1));
     b0 = v128.load(b, 32); b1 = v128.load(b, 48);
-    element = v128.load64_splat(a, 48);
+    element = v128.load64_splat(a, 32);
     c00 = f64x2.add(c00, f64x2.mul(element, b0)); c01 = f64x2.add(c01, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 56);
+    element = v128.load64_splat(a, 40);
     c10 = f64x2.add(c10, f64x2.mul(element, b0)); c11 = f64x2.add(c11, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 64);
+    element = v128.load64_splat(a, 48);
     c20 = f64x2.add(c20, f64x2.mul(element, b0)); c21 = f64x2.add(c21, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 72);
+    element = v128.load64_splat(a, 56);
     c30 = f64x2.add(c30, f64x2.mul(element, b0)); c31 = f64x2.add(c31, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 80);
-    c40 = f64x2.add(c40, f64x2.mul(element, b0)); c41 = f64x2.add(c41, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 88);
-    c50 = f64x2.add(c50, f64x2.mul(element, b0)); c51 = f64x2.add(c51, f64x2.mul(element, b1));
     b0 = v128.load(b, 64); b1 = v128.load(b, 80);
+    element = v128.load64_splat(a, 64);
+    c00 = f64x2.add(c00, f64x2.mul(element, b0)); c01 = f64x2.add(c01, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 72);
+    c10 = f64x2.add(c10, f64x2.mul(element, b0)); c11 = f64x2.add(c11, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 80);
+    c20 = f64x2.add(c20, f64x2.mul(element, b0)); c21 = f64x2.add(c21, f64x2.mul(element, b1));
+    element = v128.load64_splat(a, 88);
+    c30 = f64x2.add(c30, f64x2.mul(element, b0)); c31 = f64x2.add(c31, f64x2.mul(element, b1));
+    b0 = v128.load(b, 96); b1 = v128.load(b, 112);
     element = v128.load64_splat(a, 96);
     c00 = f64x2.add(c00, f64x2.mul(element, b0)); c01 = f64x2.add(c01, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 104);
@@ -259,24 +227,7 @@ function tileF64(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
     c20 = f64x2.add(c20, f64x2.mul(element, b0)); c21 = f64x2.add(c21, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 120);
     c30 = f64x2.add(c30, f64x2.mul(element, b0)); c31 = f64x2.add(c31, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 128);
-    c40 = f64x2.add(c40, f64x2.mul(element, b0)); c41 = f64x2.add(c41, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 136);
-    c50 = f64x2.add(c50, f64x2.mul(element, b0)); c51 = f64x2.add(c51, f64x2.mul(element, b1));
-    b0 = v128.load(b, 96); b1 = v128.load(b, 112);
-    element = v128.load64_splat(a, 144);
-    c00 = f64x2.add(c00, f64x2.mul(element, b0)); c01 = f64x2.add(c01, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 152);
-    c10 = f64x2.add(c10, f64x2.mul(element, b0)); c11 = f64x2.add(c11, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 160);
-    c20 = f64x2.add(c20, f64x2.mul(element, b0)); c21 = f64x2.add(c21, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 168);
-    c30 = f64x2.add(c30, f64x2.mul(element, b0)); c31 = f64x2.add(c31, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 176);
-    c40 = f64x2.add(c40, f64x2.mul(element, b0)); c41 = f64x2.add(c41, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 184);
-    c50 = f64x2.add(c50, f64x2.mul(element, b0)); c51 = f64x2.add(c51, f64x2.mul(element, b1));
-    a += 192;
+    a += 128;
     b += 128;
   }
   for (; l < depth; l += 1) {
@@ -289,11 +240,7 @@ function tileF64(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
     c20 = f64x2.add(c20, f64x2.mul(element, b0)); c21 = f64x2.add(c21, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 24);
     c30 = f64x2.add(c30, f64x2.mul(element, b0)); c31 = f64x2.add(c31, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 32);
-    c40 = f64x2.add(c40, f64x2.mul(element, b0)); c41 = f64x2.add(c41, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 40);
-    c50 = f64x2.add(c50, f64x2.mul(element, b0)); c51 = f64x2.add(c51, f64x2.mul(element, b1));
-    a += 48;
+    a += 32;
     b += 32;
   }
   v128.store(c + 0 * row, c00, 0);
@@ -304,8 +251,4 @@ function tileF64(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
   v128.store(c + 2 * row, c21, 16);
   v128.store(c + 3 * row, c30, 0);
   v128.store(c + 3 * row, c31, 16);
-  v128.store(c + 4 * row, c40, 0);
-  v128.store(c + 4 * row, c41, 16);
-  v128.store(c + 5 * row, c50, 0);
-  v128.store(c + 5 * row, c51, 16);
 }

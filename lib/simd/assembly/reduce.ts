@@ -1,3 +1,4 @@
+// deno-fmt-ignore-file: it would drop the decorators, which it does not know
 /**
  * Sums in the order that NumPy 1 uses: chunks of 8192 one after the other, pairwise inside a chunk, eight sums side by
  * side in the smallest parts. `lib/tensor/reduce.ts` is the readable form.
