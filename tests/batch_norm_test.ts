@@ -5,6 +5,7 @@ import {
   assertAlmostEquals,
   assertEquals,
   assertLess,
+  assertNotEquals,
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
@@ -14,12 +15,14 @@ import {
   batchNorm,
   batchNormBackward,
   type BatchNormLayerOptions,
+  type BatchNormOptions,
   type BatchNormPass,
   reestimateStatistics,
 } from "../lib/batch_norm/mod.ts";
 import { InvertedDropout } from "../lib/dropout/mod.ts";
 import { gradcheck, numericalGradient } from "../lib/gradient.ts";
 import { Layer } from "../lib/layer.ts";
+import { withoutSimd, Workspace } from "../lib/mod.ts";
 import { Sequential } from "../lib/nn/mod.ts";
 import { defaultRng } from "../lib/random/mod.ts";
 import {
@@ -513,4 +516,85 @@ Deno.test("if re-estimation fails, everything is as before", () => {
   );
   reestimateStatistics(norm, [normals([4, 2])]); // the model may be the layer itself
   assertEquals(norm.numBatchesTracked, 1);
+});
+
+// Kernels
+
+const bits = (x: Tensor) => Array.from(x.data, (value) => Object.is(value, -0) ? "-0" : String(value));
+
+/** Everything that a forward and a backward pass give, to the bit. */
+function bothPasses(x: Tensor, g: Tensor, options: BatchNormOptions): string[][] {
+  const { output, statistics, pass } = batchNorm(x, options);
+  const { gradInput, gradWeight, gradBias } = batchNormBackward(g, pass);
+  const { mean, variance } = statistics;
+  return [output, mean, variance, pass.normalized, pass.deviation, gradInput, gradWeight, gradBias].map(bits);
+}
+
+Deno.test("kernels give the readable form's bits: any number of rows, both types and modes, arrays and workspaces", () => {
+  for (const dtype of ["float32", "float64"] as const) {
+    for (const [rows, columns] of [[2, 4], [3, 8], [7, 4], [8, 4], [9, 12], [33, 64], [100, 3], [1200, 36]]) {
+      const shape = [rows, columns];
+      const [x, g] = [normals(shape, rows, dtype), normals(shape, columns, dtype)];
+      const [weight, bias] = [normals([columns], 3), normals([columns], 4)];
+      const statistics = { mean: normals([columns], 5), variance: multiply(weight, weight) };
+      for (const options of [{}, { weight, bias }, { weight, statistics }, { eps: 0 }]) {
+        const expected = withoutSimd(() => bothPasses(x, g, options));
+        assertEquals(bothPasses(x, g, options), expected, `${dtype} [${shape}]`);
+        using workspace = new Workspace(2 ** 21);
+        const room = () => workspace.zeros(shape, dtype);
+        const there = { ...options, out: room(), normalized: room() };
+        assertEquals(
+          bothPasses(workspace.copy(x), workspace.copy(g), there),
+          expected,
+          `workspace, ${dtype} [${shape}]`,
+        );
+      }
+    }
+  }
+});
+
+Deno.test("what is not a number stays in its channel, with kernels and without", () => {
+  for (const dtype of ["float32", "float64"] as const) {
+    for (const odd of [NaN, Infinity, -Infinity, 1e300]) {
+      const x = normals([9, 8], 1, dtype);
+      x.data[8 * 4 + 3] = odd;
+      const g = normals([9, 8], 2, dtype);
+      const found = bothPasses(x, g, {});
+      assertEquals(found, withoutSimd(() => bothPasses(x, g, {})), `${odd}`);
+      const others = batchNorm(x).output.data.filter((_, i) => i % 8 !== 3);
+      assert(others.every(Number.isFinite));
+    }
+  }
+});
+
+Deno.test("planted: one row left out of a sum is seen in the bits", () => {
+  const x = normals([9, 8], 1, "float32");
+  const shorter = new Tensor(x.data.slice(0, 64), [8, 8]);
+  assertNotEquals(bits(batchNorm(x).statistics.mean), bits(batchNorm(shorter).statistics.mean));
+});
+
+Deno.test("out and normalized receive what they are for, and are refused where they would destroy something", () => {
+  const [x, g] = [normals([6, 4], 1), normals([6, 4], 2)];
+  const [out, normalized] = [zeros([6, 4]), zeros([6, 4])];
+  const { output, pass } = batchNorm(x, { out, normalized });
+  assertStrictEquals(output, out);
+  assertStrictEquals(pass.normalized, normalized);
+  assertEquals(output, batchNorm(x).output);
+  const gradient = batchNormBackward(g, pass).gradInput;
+  assertStrictEquals(batchNormBackward(g, pass, { out: g }).gradInput, g);
+  assertEquals(g, gradient);
+  assertThrows(() => batchNorm(x, { normalized: x }), TypeError, "normalized needs memory of its own");
+  assertThrows(() => batchNorm(x, { out, normalized: out }), TypeError, "normalized needs memory of its own");
+  assertThrows(() => batchNorm(x, { out: zeros([4, 6]) }), TypeError, "out must be float64 of shape [6, 4]");
+  assertThrows(
+    () => batchNormBackward(x, pass, { out: normalized }),
+    TypeError,
+    "memory apart from what the forward",
+  );
+  const single = normals([6, 4], 1, "float32");
+  assertThrows(
+    () => batchNormBackward(single, pass),
+    TypeError,
+    "The gradient must be float64 as the input was",
+  );
 });

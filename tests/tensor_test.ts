@@ -415,3 +415,26 @@ Deno.test("a sum is as close to the truth as pairwise summation promises", () =>
     assert(Math.abs(sum(x) - truth) <= (EPSILON[dtype] / 2) * depth * size * 1.01, dtype);
   }
 });
+
+// Kernels
+
+Deno.test("sums and variances are the readable form's to the bit, at any length, also of subarrays", () => {
+  for (const dtype of DTYPES) {
+    const long = normals([20_001], 7, dtype);
+    for (const length of [255, 256, 257, 1000, 8191, 8192, 8193, 20_000]) {
+      const x = new Tensor(long.data.subarray(1, 1 + length));
+      for (const reduce of [sum, mean, variance, (x: Tensor) => variance(x, { correction: 1 })]) {
+        assertStrictEquals(reduce(x), withoutSimd(() => reduce(x)), `${dtype} ${length}`);
+      }
+      for (const odd of [NaN, Infinity, -Infinity, -0]) {
+        const odded = x.map((value, i) => i === length - 2 ? odd : value);
+        assertStrictEquals(sum(odded), withoutSimd(() => sum(odded)));
+      }
+    }
+  }
+});
+
+Deno.test("planted: adding from left to right is seen in the bits of a sum", () => {
+  const x = normals([5000], 1);
+  assertNotEquals(sum(x), Array.from(x.data).reduce((total, value) => total + value, 0));
+});
