@@ -17,7 +17,8 @@ export function judge(workload: Workload): (peer: string, sample: string) => str
   const judgement = expectation(inputs);
   return (peer, sample) => {
     const judge = peer === "memory copy" ? near(inputs.x, 0) : judgement;
-    return judge(readSample(sample, workload.dtype));
+    const problem = judge(readSample(sample, workload.dtype));
+    return problem && `refused: ${problem}`;
   };
 }
 

@@ -37,34 +37,44 @@ export type Outcome = { ns: number[]; peakBytes: number[] } | { missing: string 
 /** A sample should take this long: enough for the clock, few enough to be interrupted seldom. */
 export const SAMPLE_NS = 25e6;
 
-/** Warms up and calibrates all subjects, then takes `rounds` samples of each, in turn. */
+/** Who takes longer than this for one call is sampled three times at most: noise is shorter than that. */
+const SLOW_NS = 1e9;
+const SLOW_ROUNDS = 3;
+
+/** Warms up and calibrates all subjects, then takes samples of each, in turn. */
 export async function measure(subjects: readonly Subject[], plan: Plan): Promise<Map<string, Outcome>> {
   const outcomes = new Map<string, Outcome>();
-  const iterations = new Map<Subject, number>();
+  const taking: Sampled[] = [];
   for (const subject of subjects) {
     plan.onStep?.(`${subject.name}, warming up`);
-    const calibrated = await calibrate(subject, plan);
-    if (typeof calibrated === "string") outcomes.set(subject.name, { missing: calibrated });
-    else {
-      iterations.set(subject, calibrated);
-      outcomes.set(subject.name, { ns: [], peakBytes: [] });
-    }
+    const sampled = await calibrate(subject, plan);
+    outcomes.set(subject.name, typeof sampled === "string" ? { missing: sampled } : sampled.outcome);
+    if (typeof sampled !== "string") taking.push(sampled);
   }
   for (let round = 0; round < plan.rounds; round++) {
-    for (const subject of turned([...iterations.keys()], round)) {
+    for (const { subject, calls, rounds, outcome } of turned(taking, round)) {
+      if (round >= rounds || outcomes.get(subject.name) !== outcome) continue; // done, or failed
       plan.onStep?.(`${subject.name}, round ${round + 1} of ${plan.rounds}`);
-      const timing = await subject.run(iterations.get(subject)!);
-      if (typeof timing === "string") {
-        outcomes.set(subject.name, { missing: timing });
-        iterations.delete(subject);
-        continue;
+      const timing = await subject.run(calls);
+      if (typeof timing === "string") outcomes.set(subject.name, { missing: timing });
+      else {
+        outcome.ns.push(timing.ns);
+        if (timing.peakBytes !== undefined) outcome.peakBytes.push(timing.peakBytes);
       }
-      const { ns, peakBytes } = outcomes.get(subject.name) as { ns: number[]; peakBytes: number[] };
-      ns.push(timing.ns);
-      if (timing.peakBytes !== undefined) peakBytes.push(timing.peakBytes);
     }
   }
   return outcomes;
+}
+
+/** A subject of which samples are taken. */
+interface Sampled {
+  subject: Subject;
+  /** How many calls make a sample. */
+  calls: number;
+  /** How many samples are taken. */
+  rounds: number;
+  /** What came out so far. */
+  outcome: { ns: number[]; peakBytes: number[] };
 }
 
 /** The same subjects, each round beginning with another one, so that nobody always comes first. */
@@ -73,20 +83,24 @@ export function turned<T>(subjects: readonly T[], round: number): T[] {
   return [...subjects.slice(start), ...subjects.slice(0, start)];
 }
 
-/**
- * Calls ever more often, until a sample takes long enough; that also warms the subject up.
- *
- * @returns The number of calls for one sample, or why there cannot be one.
- */
-async function calibrate(subject: Subject, { sampleNs, limitNs }: Plan): Promise<number | string> {
+/** Calls ever more often, until a sample takes long enough; that also warms the subject up. */
+async function calibrate(subject: Subject, { sampleNs, limitNs, rounds }: Plan): Promise<Sampled | string> {
   for (let calls = 1;;) {
     const timing = await subject.run(calls);
     if (typeof timing === "string") return timing;
-    if (timing.ns > limitNs) return `too slow: one call took ${(timing.ns / 1e9).toFixed(1)} s`;
+    const { ns } = timing;
+    if (ns > limitNs) return `too slow: one call took ${(ns / 1e9).toFixed(1)} s`;
     // A last guess that was too short is made up for by a tenth.
-    if (timing.ns * calls >= 0.9 * sampleNs) return Math.max(1, Math.ceil(sampleNs / timing.ns));
+    if (ns * calls >= 0.9 * sampleNs) {
+      return {
+        subject,
+        calls: Math.max(1, Math.ceil(sampleNs / ns)),
+        rounds: ns > SLOW_NS ? Math.min(SLOW_ROUNDS, rounds) : rounds,
+        outcome: { ns: [], peakBytes: [] },
+      };
+    }
     // At most tenfold, since the first calls are slower than the later ones.
-    calls = Math.min(10 * calls, Math.ceil(1.1 * sampleNs / timing.ns));
+    calls = Math.min(10 * calls, Math.ceil(1.1 * sampleNs / ns));
   }
 }
 

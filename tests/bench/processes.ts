@@ -3,9 +3,9 @@
  * @module
  */
 
-import { fromFileUrl } from "@std/path";
-import { Kernel } from "../../lib/jupyter/executor/kernel.ts";
+import { fromFileUrl, resolve } from "@std/path";
 import { findNotebooks, notebookName } from "../../lib/jupyter/executor/command.ts";
+import { Kernel } from "../../lib/jupyter/executor/kernel.ts";
 import { parseNotebook, runnableCells } from "../../lib/jupyter/executor/notebook.ts";
 import type { Subject, Timing } from "./measure.ts";
 import type { Task } from "./records.ts";
@@ -28,13 +28,14 @@ export interface Surroundings {
 }
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
+const DENO = Deno.execPath();
 
 /** All of them. */
 export async function processWorkloads({ python, originals }: Surroundings): Promise<ProcessWorkload[]> {
   const blocks = [1, 2, 3, 4, 5].map((n) => ({
     task: task(`article: block ${n}`),
     subjects: [
-      command("ours", Deno.execPath(), "run", "lib/experiments/article.ts", String(n)),
+      printing("ours", [DENO, "run", "lib/experiments/article.ts", String(n)]),
       original(n, python, originals),
     ],
   }));
@@ -50,98 +51,84 @@ function task(workload: string, size = ""): Task {
 }
 
 function imports(python: string): ProcessWorkload {
-  const deno = (name: string, ...modules: string[]) =>
-    command(
-      name,
-      Deno.execPath(),
-      "eval",
-      "--quiet",
-      modules.map((module) => `import "${module}";`).join(" "),
-    );
+  const subjects = {
+    "ours": [DENO, "eval", `import "./lib/mod.ts"`],
+    "deno alone": [DENO, "eval", ""],
+    "tf.js cpu": [DENO, "eval", `import "@tensorflow/tfjs-core"; import "@tensorflow/tfjs-backend-cpu"`],
+    "jax-js": [DENO, "eval", `import "@jax-js/jax"`],
+    "mathjs": [DENO, "eval", `import "mathjs"`],
+    "python alone": [python, "-c", ""],
+    "numpy": [python, "-c", "import numpy"],
+    "torch": [python, "-c", "import torch"],
+  };
   return {
     task: task("start: import"),
-    subjects: [
-      deno("ours", "./lib/mod.ts"),
-      deno("deno alone"),
-      deno("tf.js cpu", "@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-cpu"),
-      deno("jax-js", "@jax-js/jax"),
-      deno("mathjs", "mathjs"),
-      command("python alone", python, "-c", ""),
-      command("numpy", python, "-c", "import numpy"),
-      command("torch", python, "-c", "import torch"),
-    ],
+    subjects: Object.entries(subjects).map(([name, line]) => ({ name, run: () => timeProcess(line) })),
   };
 }
 
 /** The article's own code for a block. */
 function original(n: number, python: string, folder: string | undefined): Subject {
-  const name = "original";
-  if (folder === undefined) return absent(name, "the article's Python is given by --originals FOLDER");
-  const file = [...Deno.readDirSync(folder)].find((entry) =>
-    new RegExp(`^block${n}\\b.*\\.py$|^block${n}_.*\\.py$`).test(entry.name)
-  );
-  if (file === undefined) return absent(name, `there is no block${n}….py in ${folder}`);
-  return command(name, python, `${folder}/${file.name}`);
+  const missing = (reason: string) => ({ name: "original", run: () => Promise.resolve(reason) });
+  if (folder === undefined) return missing("the article's Python is given by --originals FOLDER");
+  const name = new RegExp(`^block${n}\\D.*py$`); // block1.py, block1_inverted_dropout.py
+  const file = [...Deno.readDirSync(folder)].find((entry) => name.test(entry.name));
+  if (file === undefined) return missing(`there is no block${n}….py in ${folder}`);
+  return printing("original", [python, resolve(folder, file.name)]);
 }
 
-function absent(name: string, reason: string): Subject {
-  return { name, run: () => Promise.resolve(reason) };
-}
-
-/** Runs a command, several times if asked; it must succeed. */
-function command(name: string, program: string, ...args: string[]): Subject {
+/** A command that prints something; if it does not, it did not do its work. */
+function printing(name: string, line: string[]): Subject {
   return {
     name,
-    run: async (iterations) => {
-      let last: Timing | string = "was not run";
-      for (let i = 0; i < iterations; i++) last = await timeProcess(program, args);
-      return last;
-    },
+    run: () => timeProcess(line, (printed) => printed === "" ? "refused: it printed nothing" : undefined),
   };
 }
 
-/** Wall time from start to end, and the most memory held, if GNU time is there to see it. */
-async function timeProcess(program: string, args: string[]): Promise<Timing | string> {
-  const [timed, timedArgs] = gnuTime() ? [TIME, ["-f", "%M", program, ...args]] : [program, args];
+/** Wall time from start to end, and the most memory held, if GNU time is there to see it; or what went wrong. */
+async function timeProcess(
+  line: string[],
+  problemOf: (printed: string) => string | undefined = () => undefined,
+): Promise<Timing | string> {
+  const [program, ...args] = hasGnuTime() ? [TIME, "-f", "%M", ...line] : line;
+  const command = new Deno.Command(program, { args, cwd: ROOT, env: ENVIRONMENT, stdin: "null" });
   const start = performance.now();
-  const { code, stderr } = await new Deno.Command(timed, {
-    args: timedArgs,
-    cwd: ROOT,
-    env: ENVIRONMENT,
-    stdin: "null",
-  })
-    .output();
+  const output = await command.output().catch((error: Error) => error.message);
   const ns = (performance.now() - start) * 1e6;
-  const said = new TextDecoder().decode(stderr).trim().split("\n");
-  if (code !== 0) return `ended with code ${code}: ${said[0]}`;
-  return gnuTime() ? { ns, peakBytes: 1024 * Number(said.at(-1)) } : { ns };
+  if (typeof output === "string") return output;
+  const complaints = decode(output.stderr).split("\n");
+  if (!output.success) return `ended with code ${output.code}: ${complaints[0]}`;
+  const problem = problemOf(decode(output.stdout));
+  if (problem !== undefined) return problem;
+  return hasGnuTime() ? { ns, peakBytes: 1024 * Number(complaints.at(-1)) } : { ns };
 }
 
 const TIME = "/usr/bin/time";
-let isGnu: boolean | undefined;
+let gnuTime: boolean | undefined;
 
 /**
- * Whether GNU time is installed. It is a small process, so that what it starts does not inherit the size of a large one,
- * as it would from this one: Linux counts the memory before `exec` too.
+ * Whether GNU time is installed. It is a small process, so that what it starts is measured alone: Linux counts what a
+ * process held before `exec` too, and that would be the size of this one.
  */
-export function gnuTime(): boolean {
+export function hasGnuTime(): boolean {
   try {
-    const { stdout } = isGnu === undefined
-      ? new Deno.Command(TIME, { args: ["--version"] }).outputSync()
-      : { stdout: null };
-    if (stdout !== null) isGnu = new TextDecoder().decode(stdout).includes("GNU");
+    gnuTime ??= decode(new Deno.Command(TIME, { args: ["--version"] }).outputSync().stdout).includes("GNU");
   } catch {
-    isGnu = false;
+    gnuTime = false;
   }
-  return isGnu!;
+  return gnuTime;
+}
+
+function decode(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes).trim();
 }
 
 /** From the start of a kernel to the first picture that a notebook shows in it. */
 function untilFirstFigure(path: string): Subject {
-  const cells = runnableCells(parseNotebook(Deno.readTextFileSync(path)));
   return {
     name: "ours",
     run: async () => {
+      const cells = runnableCells(parseNotebook(await Deno.readTextFile(path)));
       const start = performance.now();
       await using kernel = await Kernel.start({ cwd: `${ROOT}/notebooks` });
       for (const { source } of cells) {

@@ -6,10 +6,10 @@
 import { cpus } from "node:os";
 import { parseArgs } from "@std/cli/parse-args";
 import { Progress, standardScreen } from "../../lib/jupyter/executor/progress.ts";
-import { judge } from "./check.ts";
-import { measure, type Outcome, type Plan, SAMPLE_NS, type Subject } from "./measure.ts";
+import { compare, peersFor } from "./compare.ts";
+import { measure, type Outcome, SAMPLE_NS } from "./measure.ts";
 import { peerNames } from "./peers/mod.ts";
-import { gnuTime, processWorkloads } from "./processes.ts";
+import { hasGnuTime, processWorkloads } from "./processes.ts";
 import { formatMissing, formatRecords, nameOf, recordsOf, type Report, type Task } from "./records.ts";
 import { Peers } from "./remote.ts";
 import { elementsOf, isChosen, sizeOf, titleOf, type Workload, workloads } from "./workloads.ts";
@@ -29,7 +29,7 @@ Usage: deno task bench [names…] [--quick] [--json FILE] [--python PATH] [--ori
 interface Options {
   names: string[];
   rounds: number;
-  /** Sizes above it are left out. */
+  /** Workloads with more elements are left out. */
   largest: number;
   json: string | undefined;
   python: string;
@@ -37,7 +37,7 @@ interface Options {
 }
 
 /** Nanoseconds for one call, above which a subject is not asked again. */
-const LIMIT_NS = 5e9;
+const LIMIT_NS = 15e9;
 /** Bytes for each element of the largest arrays, over all subjects: they hold their arrays at the same time. */
 const BYTES_PER_ELEMENT = 80;
 
@@ -50,7 +50,7 @@ async function main(options: Options): Promise<Report> {
     missing: [],
   };
   using progress = new Progress(standardScreen());
-  const add = (task: Task, outcomes: Map<string, Outcome>) => {
+  const add = (task: Task, outcomes: ReadonlyMap<string, Outcome>) => {
     const { records, missing } = recordsOf(task, outcomes);
     report.records.push(...records);
     report.missing.push(...missing);
@@ -63,11 +63,14 @@ async function main(options: Options): Promise<Report> {
     };
   };
   await using peers = new Peers(options.python);
-  report.versions = { Deno: Deno.version.deno, V8: Deno.version.v8 };
-  for (const workload of workloads.filter((workload) => isChosen(fullName(workload), options.names))) {
+  report.versions = await versionsOf(peers);
+  for (const workload of workloads) {
     const task = taskOf(workload);
+    if (!isChosen(nameOf(task), options.names) || Math.max(...workload.shape) > options.largest) continue;
     const plan = { rounds: options.rounds, sampleNs: SAMPLE_NS, limitNs: LIMIT_NS, onStep: follow(task) };
-    add(task, await measurePeers(workload, peers, plan, options.largest, report.versions));
+    const reason = whyTooLarge(workload);
+    const nobody = new Map(peersFor(workload).map((peer) => [peer, { missing: reason ?? "" }]));
+    add(task, reason === undefined ? await compare(workload, peers, plan) : nobody);
   }
   for (const { task, subjects } of await processWorkloads(options)) {
     if (!isChosen(nameOf(task), options.names)) continue;
@@ -78,53 +81,21 @@ async function main(options: Options): Promise<Report> {
   return report;
 }
 
-/** Prepares and judges all peers, and measures those that passed. */
-async function measurePeers(
-  workload: Workload,
-  peers: Peers,
-  plan: Plan,
-  largest: number,
-  versions: Report["versions"],
-): Promise<Map<string, Outcome>> {
-  const names = peerNames.filter((name) => workload.only === undefined || workload.only.includes(name));
-  const outcomes = new Map<string, Outcome>();
-  const tooLarge = whyTooLarge(workload, largest);
-  if (tooLarge !== undefined) return new Map(names.map((name) => [name, { missing: tooLarge }]));
-  const problemOf = judge(workload);
-  const subjects: Subject[] = [];
-  for (const peer of names) {
-    plan.onStep?.(`${peer}, preparing`);
-    const answer = await peers.ask({ do: "prepare", peer, workload });
-    const problem = answer.missing ??
-      (answer.sample === undefined ? "no output" : problemOf(peer, answer.sample));
-    if (problem !== undefined) outcomes.set(peer, { missing: answer.missing ?? `refused: ${problem}` });
-    else {
-      subjects.push(subjectOf(peer, peers));
-      Object.assign(versions, (await peers.ask({ do: "versions", peer })).versions);
-    }
-  }
-  for (const [name, outcome] of await measure(subjects, plan)) outcomes.set(name, outcome);
-  for (const peer of names) await peers.ask({ do: "forget", peer });
-  return outcomes;
+/** Which software there is. Who has none to show is missing, which each workload will say. */
+async function versionsOf(peers: Peers): Promise<Report["versions"]> {
+  const versions = { Deno: Deno.version.deno, V8: Deno.version.v8 };
+  for (const peer of peerNames) Object.assign(versions, (await peers.ask({ do: "versions", peer })).versions);
+  return versions;
 }
 
-function subjectOf(peer: string, peers: Peers): Subject {
-  return {
-    name: peer,
-    run: async (iterations) => {
-      const { ns, missing } = await peers.ask({ do: "run", peer, iterations });
-      return ns === undefined ? missing ?? "no answer" : { ns };
-    },
-  };
-}
-
-function whyTooLarge(workload: Workload, largest: number): string | undefined {
-  const elements = Math.max(...workload.shape);
-  if (elements > largest) return "left out by --quick";
+/** Sizes that do not fit are named, not tried: the system would end some process, and not always the right one. */
+function whyTooLarge({ shape }: Workload): string | undefined {
+  const needed = BYTES_PER_ELEMENT * Math.max(...shape);
   const { available } = Deno.systemMemoryInfo();
-  const needed = BYTES_PER_ELEMENT * elements;
-  if (needed < available || elements < 1e8) return undefined;
-  return `needs ${(needed / 1e9).toFixed(0)} GB of free memory, ${(available / 1e9).toFixed(0)} GB are free`;
+  if (needed < available) return undefined;
+  return `needs ${(needed / 1e9).toFixed(1)} GB of free memory, and there are ${
+    (available / 1e9).toFixed(1)
+  }`;
 }
 
 function taskOf(workload: Workload): Task {
@@ -134,10 +105,6 @@ function taskOf(workload: Workload): Task {
     size: sizeOf(workload),
     elements: elementsOf(workload),
   };
-}
-
-function fullName(workload: Workload): string {
-  return nameOf(taskOf(workload));
 }
 
 function machine(): Report["machine"] {
@@ -180,7 +147,7 @@ if (import.meta.main) {
   const report = await main(options);
   console.log(formatRecords(report.records));
   if (report.missing.length > 0) console.log(`\nMissing:\n${formatMissing(report.missing)}`);
-  if (!gnuTime()) console.log("\nPeak memory is measured where GNU time is installed as /usr/bin/time.");
+  if (!hasGnuTime()) console.log("\nPeak memory is measured where GNU time is installed as /usr/bin/time.");
   console.log(
     `\n${report.machine.cpu}, ${report.machine.cores} cores; ${
       Object.entries(report.versions).map((entry) => entry.join(" ")).join(", ")
