@@ -6,8 +6,8 @@
 import type { Array as JaxArray } from "@jax-js/jax";
 import type { Call, Given, Peer } from "../peer.ts";
 
-/** jax-js does not say which version it is; this is the one that `deno.json` pins. */
-const VERSION = "0.1.25";
+/** jax-js does not say which version it is, but its address does. */
+const VERSION = import.meta.resolve("@jax-js/jax").match(/\d+\.\d+\.\d+/)?.[0] ?? "of unknown version";
 
 /** jax-js on one thread: it starts as many workers as it is told that there are cores. */
 export async function jaxJs(): Promise<Peer> {
