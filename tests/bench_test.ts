@@ -35,12 +35,13 @@ function local(peers: { [name: string]: Peer }): Asked {
     ask: async (request) => {
       const peer = peers[request.peer];
       if (peer === undefined) return { missing: "is not installed" };
-      if (request.do !== "prepare") return request.do === "run" ? { ns: 100 } : {};
+      if (request.do !== "prepare") return { ns: 100 };
       const prepare = peer.operations[request.workload.operation];
       if (prepare === undefined) return { missing: peer.lacks ?? "does not offer it" };
       const call = prepare(given(request.workload));
       return { sample: sampleOf(await call.read(await call.run()), request.workload.dtype) };
     },
+    forget: () => Promise.resolve(),
   };
 }
 

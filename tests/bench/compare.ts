@@ -13,6 +13,8 @@ import type { Workload } from "./workloads.ts";
 export interface Asked {
   /** Asks, and waits for the answer. */
   ask(request: Request): Promise<Answer>;
+  /** Lets a peer go of what it prepared. */
+  forget(peer: string): Promise<void>;
 }
 
 /**
@@ -33,7 +35,7 @@ export async function compare(workload: Workload, peers: Asked, plan: Plan): Pro
     outcomes.set(peer, { missing: problem ?? "" }); // in its place, until it is measured
   }
   for (const [peer, outcome] of await measure(subjects, plan)) outcomes.set(peer, outcome);
-  for (const peer of names) await peers.ask({ do: "forget", peer });
+  for (const peer of names) await peers.forget(peer);
   return outcomes;
 }
 

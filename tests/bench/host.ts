@@ -1,6 +1,7 @@
 /**
- * A process that holds one JavaScript peer and times it on request, so that no peer's garbage, memory or compiled code
- * is in another's way. It reads one JSON request per line and answers with one line; `peers.py` speaks the same.
+ * A process that prepares one JavaScript peer for one workload and times it on request, so that no garbage, memory or
+ * compiled code of others is in its way. It reads one JSON request per line and answers with one line; `peers.py`
+ * speaks the same.
  * @module
  */
 
@@ -20,17 +21,14 @@ async function serve(name: string): Promise<void> {
     const peer = await loading;
     if (request.do === "versions") return { versions: peer.versions };
     if (request.do === "prepare") {
-      call = undefined; // first, so that two sets of arrays are never there at once
       const prepare = peer.operations[request.workload.operation];
       if (prepare === undefined) return { missing: peer.lacks ?? "does not offer it" };
       call = prepare(given(request.workload));
       return { sample: await sampleCall(call, request.workload) };
     }
-    if (request.do === "forget") {
-      call = undefined;
-      return {};
+    if (request.do !== "run" || call === undefined) {
+      throw new Error(`it was asked to ${request.do} before it was prepared`);
     }
-    if (call === undefined) throw new Error("run came before prepare");
     return { ns: await timeCall(call, request.iterations) };
   }
 

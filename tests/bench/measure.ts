@@ -28,7 +28,7 @@ export interface Plan {
   /** Who takes longer than this for one call is not asked again, in nanoseconds. */
   limitNs: number;
   /** Told what goes on. */
-  onStep?: (step: string) => void;
+  onStep?: (step: string) => unknown;
 }
 
 /** What became of one subject. */

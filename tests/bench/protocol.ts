@@ -11,7 +11,7 @@ export type Request =
   | { do: "versions"; peer: string }
   | { do: "prepare"; peer: string; workload: Workload }
   | { do: "run"; peer: string; iterations: number }
-  | { do: "forget"; peer: string };
+  | { do: "forget"; peer: string }; // only Python: the process of a JavaScript peer ends
 
 /** Its answer: `missing` says why there is nothing else. */
 export interface Answer {

@@ -4,6 +4,7 @@
  */
 
 import { fromFileUrl } from "@std/path";
+import type { Asked } from "./compare.ts";
 import { pythonPeers } from "./peers/mod.ts";
 import { type Answer, readLines, type Request } from "./protocol.ts";
 
@@ -16,7 +17,7 @@ export const ENVIRONMENT = {
 };
 
 /** All peers, each in a process that starts when it is asked first: one for each JavaScript peer, one for Python. */
-export class Peers implements AsyncDisposable {
+export class Peers implements Asked, AsyncDisposable {
   readonly #python: string;
   readonly #processes = new Map<string, Process>();
 
@@ -31,7 +32,7 @@ export class Peers implements AsyncDisposable {
 
   /** Asks one peer, and waits. A process that cannot be started, or died, is an answer too. */
   async ask(request: Request): Promise<Answer> {
-    const name = pythonPeers.includes(request.peer) ? this.#python : request.peer;
+    const name = this.#processFor(request.peer);
     try {
       if (!this.#processes.has(name)) this.#processes.set(name, this.#start(name));
       return await this.#processes.get(name)!.ask(request);
@@ -41,15 +42,32 @@ export class Peers implements AsyncDisposable {
     }
   }
 
+  /**
+   * Lets a peer forget a workload: by the end of its process, so that the next one finds nothing of it. Python only lets
+   * go of its arrays, since importing PyTorch takes seconds.
+   */
+  async forget(peer: string): Promise<void> {
+    const name = this.#processFor(peer);
+    if (name === this.#python) await this.ask({ do: "forget", peer });
+    else {
+      await this.#processes.get(name)?.end();
+      this.#processes.delete(name);
+    }
+  }
+
   /** Ends all processes. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#processes.values()].map((process) => process.end()));
   }
 
+  #processFor(peer: string): string {
+    return pythonPeers.includes(peer) ? this.#python : peer;
+  }
+
   #start(name: string): Process {
     if (name === this.#python) return new Process(name, [path("peers.py")]);
     const flags = ["--quiet", "--no-prompt", "--no-check", `--lock=${path("deno.lock")}`, "--frozen=false"];
-    const permissions = ["--allow-read", "--allow-env", "--allow-sys", "--allow-ffi"];
+    const permissions = ["--allow-read", "--allow-env", "--allow-sys"];
     return new Process(Deno.execPath(), ["run", ...flags, ...permissions, path("host.ts"), name]);
   }
 }

@@ -4,14 +4,15 @@
  */
 
 import type { Array as JaxArray } from "@jax-js/jax";
+import type { FloatArray } from "../../../lib/mod.ts";
 import type { Call, Given, Peer } from "../peer.ts";
 
 /** jax-js does not say which version it is, but its address does. */
 const VERSION = import.meta.resolve("@jax-js/jax").match(/\d+\.\d+\.\d+/)?.[0] ?? "of unknown version";
 
-/** jax-js on one thread: it starts as many workers as it is told that there are cores. */
+/** jax-js on one thread: without shared memory it starts no workers, and waits for none. */
 export async function jaxJs(): Promise<Peer> {
-  Object.defineProperty(navigator, "hardwareConcurrency", { value: 1 });
+  Reflect.deleteProperty(globalThis, "SharedArrayBuffer");
   const jax = await import("@jax-js/jax");
   const { numpy: np, random } = jax;
   await jax.init("wasm");
@@ -33,19 +34,29 @@ export async function jaxJs(): Promise<Peer> {
     return np.array(data as Float32Array<ArrayBuffer>, { shape });
   }
 
-  /** Flax's formula; a new key for each call, as in training. */
-  function dropoutForward({ x: data, p, shape }: Given): Call<JaxArray> {
-    const x = array(data);
-    let seed = 0;
-    const dropout = jax.jit((x: JaxArray, key: JaxArray) =>
-      np.where(random.bernoulli(key, 1 - p, shape), x.div(1 - p), 0)
-    );
-    return { run: () => jax.blockUntilReady(dropout(x.ref, random.key(seed++))), ...reading };
+  /** 1 − p in the type of the input; numbers would be float32. */
+  function keepProb({ p, x }: Given): JaxArray {
+    return array(x.subarray(0, 1).map(() => 1 - p) as FloatArray);
   }
 
-  function dropoutBackward({ x, p, shape }: Given): Call<JaxArray> {
-    const mask = random.bernoulli(random.key(1), 1 - p, shape);
-    return compile((gradOutput, mask) => np.where(mask, gradOutput.div(1 - p), 0), array(x), mask);
+  /** Flax's formula; a new key for each call, as in training. */
+  function dropoutForward(given: Given): Call<JaxArray> {
+    const { p, shape } = given;
+    const [x, q] = [array(given.x), keepProb(given)];
+    const dropout = jax.jit((x: JaxArray, q: JaxArray, key: JaxArray) =>
+      np.where(random.bernoulli(key, 1 - p, shape), x.div(q), 0)
+    );
+    let seed = 0;
+    // What random.key(seed) returns; by itself that takes longer than dropout of 10⁴ elements.
+    const nextKey = () => np.array(new Uint32Array([0, seed++]));
+    return { run: () => jax.blockUntilReady(dropout(x.ref, q.ref, nextKey())), ...reading };
+  }
+
+  function dropoutBackward(given: Given): Call<JaxArray> {
+    const mask = random.bernoulli(random.key(1), 1 - given.p, given.shape);
+    const backward = (gradOutput: JaxArray, q: JaxArray, mask: JaxArray) =>
+      np.where(mask, gradOutput.div(q), 0);
+    return compile(backward, array(given.x), keepProb(given), mask);
   }
 
   function normalize(x: JaxArray, weight: JaxArray, bias: JaxArray): JaxArray {

@@ -31,10 +31,8 @@ export function ours(): Peer {
 export function oursInWorkspace(): Peer {
   if (Workspace === undefined) throw new Error("the library has no Workspace yet");
   const Memory = Workspace;
-  let workspace = new Memory(0);
   return peer((given) => {
-    workspace[Symbol.dispose]();
-    workspace = new Memory(bytesNeeded(given));
+    const workspace = new Memory(bytesNeeded(given)); // lives as long as its process: for one workload
     return {
       place: (x) => workspace.copy(x),
       zeros: (shape, dtype) => workspace.zeros(shape, dtype),
@@ -120,11 +118,12 @@ function read(x: Tensor): lib.FloatArray {
   return x.data;
 }
 
-/** Inputs and outputs, the float64 intermediates of a batch normalization, and room for alignment. */
+/** Inputs, outputs and a mask, the float64 intermediates of a batch normalization, and room for alignment. */
 function bytesNeeded({ x, y, operation, shape }: Given): number {
   const output = operation === "matmul" ? shape[0] * shape[2] : x.length;
   const intermediates = operation.startsWith("batch norm") ? 8 * x.length : 0;
-  return x.byteLength + y.byteLength + 2 * output * x.BYTES_PER_ELEMENT + 2 * intermediates + 2 ** 20;
+  const mask = Math.ceil(x.length / 8);
+  return x.byteLength + y.byteLength + 2 * output * x.BYTES_PER_ELEMENT + mask + 2 * intermediates + 2 ** 20;
 }
 
 function count(shape: readonly number[]): number {
