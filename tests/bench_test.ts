@@ -244,15 +244,29 @@ const task = { workload: "dropout forward, p = 0.5", dtype: "float32", size: "10
 Deno.test("records hold medians, ratios to ours, and who is missing", () => {
   const { records, missing } = recordsOf({ ...task, elements: 100 }, outcomes);
   assertEquals(records, [
-    { ...task, subject: "ours", median_ns: 200, ns_per_element: 2, ratio_to_ours: 1, peak_bytes: 6e6 },
-    { ...task, subject: "torch", median_ns: 500, ns_per_element: 5, ratio_to_ours: 2.5 },
+    {
+      ...task,
+      subject: "ours",
+      median_ns: 200,
+      fastest_ns: 100,
+      ns_per_element: 2,
+      ratio_to_ours: 1,
+      peak_bytes: 6e6,
+    },
+    { ...task, subject: "torch", median_ns: 500, fastest_ns: 500, ns_per_element: 5, ratio_to_ours: 2.5 },
   ]);
   assertEquals(missing, [{ ...task, subject: "jax-js", reason: "is not installed" }]);
 });
 
 Deno.test("without ours there is no ratio", () => {
   const { records } = recordsOf(task, new Map([["torch", { ns: [500], peakBytes: [] }]]));
-  assertEquals(records, [{ ...task, subject: "torch", median_ns: 500, ratio_to_ours: null }]);
+  assertEquals(records, [{
+    ...task,
+    subject: "torch",
+    median_ns: 500,
+    fastest_ns: 500,
+    ratio_to_ours: null,
+  }]);
 });
 
 Deno.test("everyone who is not installed is named", async () => {

@@ -7,7 +7,7 @@ import * as Plot from "@observablehq/plot";
 import { join } from "@std/path";
 import { colors, drawFigure, type FigureOptions } from "../../lib/jupyter/figure.ts";
 import { peerNames, pythonPeers } from "./peers/mod.ts";
-import { formatNumber, type Record, type Report } from "./records.ts";
+import { formatNumber, type Measurement, type Report } from "./records.ts";
 
 /** The workloads in the figure of ratios, in rows of three, with the titles that they have there. */
 const SHOWN = [
@@ -22,6 +22,8 @@ const SHOWN = [
   ["matmul", "512×512×512", "Matrix product, 512×512×512"],
 ];
 const COLUMNS = 3;
+/** Numbers stand out from the lines behind them. */
+const HALO = { stroke: "#fff", strokeWidth: 3 };
 
 /** How long each peer takes, as a multiple of ours: bars on a logarithmic axis, one panel for each workload. */
 export function ratioFigure(report: Report): FigureOptions {
@@ -60,6 +62,7 @@ export function ratioFigure(report: Report): FigureOptions {
       textAnchor: slower ? "start" : "end",
       dx: slower ? 4 : -4,
       fontSize: 10.5,
+      ...HALO,
       ...facet,
     });
   return {
@@ -100,6 +103,7 @@ export function ratioFigure(report: Report): FigureOptions {
         textAnchor: "start",
         dx: 4,
         fontSize: 10.5,
+        ...HALO,
         fill: "#777",
         ...facet,
       }),
@@ -112,6 +116,7 @@ export function ratioFigure(report: Report): FigureOptions {
         textAnchor: "start",
         dx: 4,
         fontSize: 10.5,
+        ...HALO,
         fontWeight: "bold",
         fill: colors.blue,
         ...facet,
@@ -241,7 +246,7 @@ function captionOf({ machine, versions, rounds }: Report, what: string, software
   }.`;
 }
 
-function describe(records: readonly Record[]): string {
+function describe(records: readonly Measurement[]): string {
   return records.filter(({ subject }) => subject !== "ours")
     .map(({ subject, ratio_to_ours }) => `${subject} ${formatRatio(ratio_to_ours!)}`).join(", ");
 }

@@ -11,6 +11,10 @@ import type { Answer, Request } from "./protocol.ts";
 import { readLines, sampleOf } from "./protocol.ts";
 import type { Workload } from "./workloads.ts";
 
+/** Standard output is for answers; what a package has to say goes where errors go. */
+const say = console.log;
+console.log = console.info = console.error;
+
 /** Answers requests about one peer, until there are no more. */
 async function serve(name: string): Promise<void> {
   const loading = loaders[name]();
@@ -34,7 +38,7 @@ async function serve(name: string): Promise<void> {
 
   for await (const line of readLines(Deno.stdin.readable)) {
     const reply = await answer(JSON.parse(line)).catch((error) => ({ missing: firstLine(error) }));
-    console.log(JSON.stringify(reply));
+    say(JSON.stringify(reply));
   }
 }
 

@@ -278,9 +278,12 @@ def time_call(run, iterations):
     return (time.perf_counter_ns() - start) / iterations
 
 
+# Standard output is for answers; what a package has to say goes where errors go.
+answers, sys.stdout = sys.stdout, sys.stderr
+
 for line in sys.stdin:
     try:
         reply = answer(json.loads(line))
     except Exception as error:
         reply = {"missing": f"{type(error).__name__}: {error}".split("\n")[0]}
-    print(json.dumps(reply), flush=True)
+    print(json.dumps(reply), file=answers, flush=True)

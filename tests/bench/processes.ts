@@ -72,9 +72,18 @@ function original(n: number, python: string, folder: string | undefined): Subjec
   const missing = (reason: string) => ({ name: "original", run: () => Promise.resolve(reason) });
   if (folder === undefined) return missing("the article's Python is given by --originals FOLDER");
   const name = new RegExp(`^block${n}\\D.*py$`); // block1.py, block1_inverted_dropout.py
-  const file = [...Deno.readDirSync(folder)].find((entry) => name.test(entry.name));
+  const file = filesIn(folder).find((file) => name.test(file));
   if (file === undefined) return missing(`there is no block${n}….py in ${folder}`);
-  return printing("original", [python, resolve(folder, file.name)]);
+  return printing("original", [python, resolve(folder, file)]);
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return [...Deno.readDirSync(folder)].map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
 }
 
 /** A command that prints something; if it does not, it did not do its work. */

@@ -19,7 +19,7 @@ export interface Task {
 }
 
 /** One measured subject. */
-export interface Record {
+export interface Measurement {
   /** Such as "dropout forward, p = 0.5". */
   workload: string;
   /** Element type, or "" for whole processes. */
@@ -30,6 +30,8 @@ export interface Record {
   subject: string;
   /** Median over the rounds, for one call. */
   median_ns: number;
+  /** The fastest of the rounds: how long it takes where nothing is in its way. */
+  fastest_ns: number;
   /** For each element, of a matrix product for each multiplication. */
   ns_per_element?: number;
   /** The median divided by that of "ours"; `null` if there is none. */
@@ -39,7 +41,7 @@ export interface Record {
 }
 
 /** Somebody who was not measured. */
-export interface Missing extends Pick<Record, "workload" | "dtype" | "size" | "subject"> {
+export interface Missing extends Pick<Measurement, "workload" | "dtype" | "size" | "subject"> {
   /** Why not. */
   reason: string;
 }
@@ -53,7 +55,7 @@ export interface Report {
   /** How many samples each median is taken from, at most. */
   rounds: number;
   /** What was measured. */
-  records: Record[];
+  records: Measurement[];
   /** What was not. */
   missing: Missing[];
 }
@@ -69,7 +71,7 @@ export function recordsOf(
     if ("ns" in outcome) medians.set(subject, median(outcome.ns));
   }
   const ours = medians.get("ours");
-  const records: Record[] = [];
+  const records: Measurement[] = [];
   const missing: Missing[] = [];
   for (const [subject, outcome] of outcomes) {
     if ("missing" in outcome) {
@@ -81,6 +83,7 @@ export function recordsOf(
       ...place,
       subject,
       median_ns: ns,
+      fastest_ns: Math.min(...outcome.ns),
       ...(elements !== undefined && { ns_per_element: ns / elements }),
       ratio_to_ours: ours === undefined ? null : ns / ours,
       ...(outcome.peakBytes.length > 0 && { peak_bytes: median(outcome.peakBytes) }),
@@ -90,7 +93,7 @@ export function recordsOf(
 }
 
 /** The table for a terminal; each workload is named once. */
-export function formatRecords(records: readonly Record[]): string {
+export function formatRecords(records: readonly Measurement[]): string {
   let before = "";
   const rows = records.map((record) => {
     const { subject, median_ns, ns_per_element, ratio_to_ours, peak_bytes } = record;
@@ -118,7 +121,7 @@ export function formatMissing(missing: readonly Missing[]): string {
 }
 
 /** Workload, size and type in one line. */
-export function nameOf({ workload, size, dtype }: Pick<Record, "workload" | "size" | "dtype">): string {
+export function nameOf({ workload, size, dtype }: Pick<Measurement, "workload" | "size" | "dtype">): string {
   return [workload, size, dtype].filter((part) => part !== "").join(", ");
 }
 
