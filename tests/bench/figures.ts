@@ -23,7 +23,7 @@ const SHOWN = [
 ];
 const COLUMNS = 3;
 /** Numbers stand out from the lines behind them. */
-const HALO = { stroke: "#fff", strokeWidth: 3 };
+const HALO = { fill: "#222", stroke: "#fff", strokeWidth: 3 };
 
 /** How long each peer takes, as a multiple of ours: bars on a logarithmic axis, one panel for each workload. */
 export function ratioFigure(report: Report): FigureOptions {
