@@ -20,7 +20,7 @@ export interface Layout {
 }
 
 /** Rows of float32 that are added up in float32, before their sum is added in float64. */
-const ROWS = 8;
+const ROWS = 4;
 
 /** Fills in mean and variance unless they are given, then the deviation, `normalized` and `y`. */
 export function forward(layout: Layout, pass: simd.Forward): void {
@@ -86,7 +86,7 @@ function moments(layout: Layout, x: FloatArray, mean: Float64Array, variance: Fl
  * Mean and variance of float32 in one pass, since memory is the limit: with d = x − (first row), the mean is
  * (first row) + E[d], the variance E[d²] − E[d]².
  *
- * A sum over eight rows is float32. So the variance is right to about 10·2⁻²⁴·E[d²], which is as good as float32 allows
+ * A sum over four rows is float32. So the variance is right to about 10·2⁻²⁴·E[d²], which is as good as float32 allows
  * unless the first row is an outlier.
  */
 function momentsOfRows(
@@ -106,7 +106,7 @@ function momentsOfRows(
   }
 }
 
-/** Σ of a float32 term over the rows, for each column: eight rows in float32, and those sums in float64. */
+/** Σ of a float32 term over the rows, for each column: four rows in float32, and those sums in float64. */
 function sumRows(columns: number, x: FloatArray, term: (i: number) => number, to: Float64Array): void {
   to.fill(0);
   for (let start = 0; start < x.length; start += ROWS * columns) {

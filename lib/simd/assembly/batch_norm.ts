@@ -68,23 +68,29 @@ function divide(sums: usize, columns: i32, count: i32): void {
 }
 
 /**
- * In float32 one pass: of d = x − (first row), sums of d and d² over eight rows are float32, and over those float64.
+ * In float32 one pass: of d = x − (first row), sums of d and d² over four rows are float32, and over those float64.
  * Then mean = (first row) + E[d], variance = E[d²] − E[d]².
  */
 export function momentsF32(x: usize, rows: i32, columns: i32, mean: usize, variance: usize): void {
   const row = columns * 4, n = f64x2.splat(<f64> rows);
   memory.fill(mean, 0, columns * 8);
   memory.fill(variance, 0, columns * 8);
-  for (let i = 0; i < rows; i += 8) {
-    const some = min(8, rows - i);
+  for (let i = 0; i < rows; i += 4) {
+    const some = min(4, rows - i);
     for (let c = 0; c < columns; c += 4) {
-      const from = x + i * row + c * 4, first = v128.load(x + c * 4);
+      const first = v128.load(x + c * 4);
+      let from = x + i * row + c * 4;
       let d = f32x4.sub(v128.load(from), first);
       let sum = d, squares = f32x4.mul(d, d);
-      for (let r = 1; r < some; r++) {
-        d = f32x4.sub(v128.load(from + r * row), first);
-        sum = f32x4.add(sum, d);
-        squares = f32x4.add(squares, f32x4.mul(d, d));
+      // Written out for four rows, the common case; a loop over so few takes twice as long.
+      if (some == 4) {
+        d = f32x4.sub(v128.load(from += row), first), sum = f32x4.add(sum, d), squares = plusSquare(squares, d);
+        d = f32x4.sub(v128.load(from += row), first), sum = f32x4.add(sum, d), squares = plusSquare(squares, d);
+        d = f32x4.sub(v128.load(from += row), first), sum = f32x4.add(sum, d), squares = plusSquare(squares, d);
+      } else {
+        for (let r = 1; r < some; r++) {
+          d = f32x4.sub(v128.load(from += row), first), sum = f32x4.add(sum, d), squares = plusSquare(squares, d);
+        }
       }
       addWide(mean + c * 8, sum);
       addWide(variance + c * 8, squares);
@@ -97,6 +103,12 @@ export function momentsF32(x: usize, rows: i32, columns: i32, mean: usize, varia
     const difference = f64x2.sub(squares, f64x2.mul(d, d));
     v128.store(variance + c * 8, f64x2.max(difference, f64x2.splat(0)));
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function plusSquare(squares: v128, d: v128): v128 {
+  return f32x4.add(squares, f32x4.mul(d, d));
 }
 
 /** Adds four numbers to four sums of f64. */
@@ -136,20 +148,36 @@ export function normalizeF32(
   const wide = columns * 8, row = columns * 4;
   const mean = channels + 2 * wide, variance = mean + wide, deviation = variance + wide;
   deviate(variance, eps, columns, deviation);
-  const w = scratch, b = w + row, m = b + row, r = m + row;
+  // Mean, reciprocal, weight and bias of four channels lie side by side: one address serves them all.
   for (let c = 0; c < columns; c++) {
-    store<f32>(w + c * 4, <f32>load<f64>(channels + c * 8));
-    store<f32>(b + c * 4, <f32>load<f64>(channels + wide + c * 8));
-    store<f32>(m + c * 4, <f32>load<f64>(mean + c * 8));
-    store<f32>(r + c * 4, <f32>(1 / load<f64>(deviation + c * 8)));
+    const to = scratch + (c >> 2) * 64 + (c & 3) * 4;
+    store<f32>(to, <f32>load<f64>(mean + c * 8));
+    store<f32>(to, <f32>(1 / load<f64>(deviation + c * 8)), 16);
+    store<f32>(to, <f32>load<f64>(channels + c * 8), 32);
+    store<f32>(to, <f32>load<f64>(channels + wide + c * 8), 48);
   }
-  for (let i = 0; i < rows; i++, x += row, normalized += row, y += row) {
-    for (let c = 0; c < row; c += 16) {
-      const value = f32x4.mul(f32x4.sub(v128.load(x + c), v128.load(m + c)), v128.load(r + c));
-      v128.store(normalized + c, value);
-      v128.store(y + c, f32x4.add(f32x4.mul(v128.load(w + c), value), v128.load(b + c)));
+  let i = 0;
+  for (; i + 2 <= rows; i += 2) {
+    for (const end = x + row; x < end; x += 16, normalized += 16, y += 16, scratch += 64) {
+      normalizeFour(x, scratch, normalized, y);
+      normalizeFour(x + row, scratch, normalized + row, y + row);
+    }
+    x += row, normalized += row, y += row;
+    scratch -= row * 4;
+  }
+  if (i < rows) {
+    for (const end = x + row; x < end; x += 16, normalized += 16, y += 16, scratch += 64) {
+      normalizeFour(x, scratch, normalized, y);
     }
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function normalizeFour(x: usize, channels: usize, normalized: usize, y: usize): void {
+  const value = f32x4.mul(f32x4.sub(v128.load(x), v128.load(channels)), v128.load(channels, 16));
+  v128.store(normalized, value);
+  v128.store(y, f32x4.add(f32x4.mul(v128.load(channels, 32), value), v128.load(channels, 48)));
 }
 
 function deviate(variance: usize, eps: f64, columns: i32, deviation: usize): void {
@@ -187,7 +215,7 @@ export function gradientSumsF64(
   }
 }
 
-/** In float32, sums over eight rows are float32, and over those float64. */
+/** In float32, sums over four rows are float32, and over those float64. */
 export function gradientSumsF32(
   g: usize,
   normalized: usize,
@@ -199,21 +227,31 @@ export function gradientSumsF32(
   const row = columns * 4;
   memory.fill(gradWeight, 0, columns * 8);
   memory.fill(gradBias, 0, columns * 8);
-  for (let i = 0; i < rows; i += 8, g += 8 * row, normalized += 8 * row) {
-    const some = min(8, rows - i);
+  for (let i = 0; i < rows; i += 4, g += 4 * row, normalized += 4 * row) {
+    const some = min(4, rows - i);
     for (let c = 0; c < columns; c += 4) {
-      const from = g + c * 4, beside = normalized + c * 4;
+      let from = g + c * 4, beside = normalized + c * 4;
       let value = v128.load(from);
       let bias = value, weight = f32x4.mul(v128.load(beside), value);
-      for (let r = 1; r < some; r++) {
-        value = v128.load(from + r * row);
-        bias = f32x4.add(bias, value);
-        weight = f32x4.add(weight, f32x4.mul(v128.load(beside + r * row), value));
+      if (some == 4) {
+        value = v128.load(from += row), bias = f32x4.add(bias, value), weight = plusProduct(weight, beside += row, value);
+        value = v128.load(from += row), bias = f32x4.add(bias, value), weight = plusProduct(weight, beside += row, value);
+        value = v128.load(from += row), bias = f32x4.add(bias, value), weight = plusProduct(weight, beside += row, value);
+      } else {
+        for (let r = 1; r < some; r++) {
+          value = v128.load(from += row), bias = f32x4.add(bias, value), weight = plusProduct(weight, beside += row, value);
+        }
       }
       addWide(gradWeight + c * 8, weight);
       addWide(gradBias + c * 8, bias);
     }
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function plusProduct(sum: v128, normalized: usize, value: v128): v128 {
+  return f32x4.add(sum, f32x4.mul(v128.load(normalized), value));
 }
 
 /**
@@ -225,21 +263,36 @@ export function gradientSumsF32(
 function propagate<T>(
   g: usize, normalized: usize, rows: i32, columns: i32, n: f64, channels: usize, gradInput: usize, scratch: usize,
 ): void {
-  const row = columns * sizeof<T>(), wide = columns * 8;
-  const scale = scratch, throughMean = scratch + row, throughVariance = scratch + 2 * row;
+  const row = columns * sizeof<T>(), wide = columns * 8, lanes = 16 / sizeof<T>();
+  // What belongs to the channels of one register lies side by side: one address serves them all.
   for (let c = 0; c < columns; c++) {
-    const at = c * sizeof<T>(), from = channels + c * 8;
-    store<T>(scale + at, <T>(load<f64>(from) / load<f64>(from + wide)));
-    store<T>(throughVariance + at, <T>(load<f64>(from + 2 * wide) / n));
-    store<T>(throughMean + at, <T>(load<f64>(from + 3 * wide) / n));
+    const to = scratch + (c / lanes) * 48 + (c % lanes) * sizeof<T>(), from = channels + c * 8;
+    store<T>(to, <T>(load<f64>(from + 3 * wide) / n));
+    store<T>(to, <T>(load<f64>(from + 2 * wide) / n), 16);
+    store<T>(to, <T>(load<f64>(from) / load<f64>(from + wide)), 32);
   }
-  for (let i = 0; i < rows; i++, g += row, normalized += row, gradInput += row) {
-    for (let c = 0; c < row; c += 16) {
-      const slope = mul<T>(v128.load(normalized + c), v128.load(throughVariance + c));
-      const rest = sub<T>(sub<T>(v128.load(g + c), v128.load(throughMean + c)), slope);
-      v128.store(gradInput + c, mul<T>(v128.load(scale + c), rest));
+  let i = 0;
+  for (; i + 2 <= rows; i += 2) {
+    for (const end = g + row; g < end; g += 16, normalized += 16, gradInput += 16, scratch += 48) {
+      propagateVector<T>(g, normalized, scratch, gradInput);
+      propagateVector<T>(g + row, normalized + row, scratch, gradInput + row);
+    }
+    g += row, normalized += row, gradInput += row;
+    scratch -= 3 * row;
+  }
+  if (i < rows) {
+    for (const end = g + row; g < end; g += 16, normalized += 16, gradInput += 16, scratch += 48) {
+      propagateVector<T>(g, normalized, scratch, gradInput);
     }
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function propagateVector<T>(g: usize, normalized: usize, channels: usize, gradInput: usize): void {
+  const centered = sub<T>(v128.load(g), v128.load(channels));
+  const slope = mul<T>(v128.load(normalized), v128.load(channels, 16));
+  v128.store(gradInput, mul<T>(v128.load(channels, 32), sub<T>(centered, slope)));
 }
 
 export function propagateF32(
