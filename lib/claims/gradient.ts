@@ -6,7 +6,7 @@
 import { applyMask, exactExpectation, gradcheck, Mask, multiply, sum, tensor } from "../mod.ts";
 import { derivative, proveEqual } from "../symbolic.ts";
 import { analyzeGradientVariance, demonstrateGradientFlow } from "../experiments/gradient_flow.ts";
-import { learningRateStudy } from "../experiments/learning_rate_study.ts";
+import { compareOptimizers, learningRateStudy } from "../experiments/learning_rate_study.ts";
 import { type Claim, show } from "./claim.ts";
 
 /** The claims of section 5. */
@@ -47,6 +47,15 @@ export const gradientClaims: readonly Claim[] = [
     verdict: "tested",
     instead: "Shown for SGD at p = 0.8 in one small network; at 0.2 and 0.5 no shift was established there.",
     evidence: lowerLearningRate,
+  },
+  {
+    id: "adam-helps",
+    section: 5,
+    claim: "Alternatively one may use an adaptive optimizer such as Adam.",
+    verdict: "tested",
+    instead:
+      "It ends lower than SGD without dropout, too: a better optimizer there, not a remedy for dropout.",
+    evidence: adamHelps,
   },
 ];
 
@@ -131,5 +140,19 @@ function lowerLearningRate() {
         failed(0.8)
       } of 16 ` +
       "at p = 0.8",
+  };
+}
+
+function adamHelps() {
+  const learningRates = { SGD: [0.04, 0.08, 0.16, 0.32], Adam: [0.004, 0.008, 0.016, 0.032] };
+  const runs = learningRateStudy({ rates: [0, 0.8], learningRates });
+  const [without, at80] = [0, 0.8].map((p) => compareOptimizers(runs, p, "heldOutLoss"));
+  const ratio = ({ mean, standardError }: typeof without) =>
+    `${Math.exp(mean).toFixed(2)} (${(mean / standardError).toFixed(1)} SE from 1)`;
+  return {
+    holds: [without, at80].every(({ mean, standardError }) => mean > 3 * standardError),
+    summary:
+      `16 seeds, each optimizer at its best learning rate, on samples not trained on: SGD's loss divided by ` +
+      `Adam's is ${ratio(without)} without dropout and ${ratio(at80)} at p = 0.8`,
   };
 }

@@ -15,7 +15,7 @@ interface Spelling {
 const ROWS = 4;
 const REGISTERS = 2;
 /** Steps of the innermost loop between two checks of its end. */
-const STEPS = 4;
+const STEPS = 2;
 
 /** @returns The source of `assembly/matmul.ts`. */
 export function matmulSource(): string {

@@ -117,7 +117,7 @@ function tileF32(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
   let c30 = v128.load(c + 3 * row, 0);
   let c31 = v128.load(c + 3 * row, 16);
   let l = 0, element: v128, b0: v128, b1: v128;
-  for (; l + 4 <= depth; l += 4) {
+  for (; l + 2 <= depth; l += 2) {
     b0 = v128.load(b, 0); b1 = v128.load(b, 16);
     element = v128.load32_splat(a, 0);
     c00 = f32x4.add(c00, f32x4.mul(element, b0)); c01 = f32x4.add(c01, f32x4.mul(element, b1));
@@ -136,26 +136,8 @@ function tileF32(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
     c20 = f32x4.add(c20, f32x4.mul(element, b0)); c21 = f32x4.add(c21, f32x4.mul(element, b1));
     element = v128.load32_splat(a, 28);
     c30 = f32x4.add(c30, f32x4.mul(element, b0)); c31 = f32x4.add(c31, f32x4.mul(element, b1));
-    b0 = v128.load(b, 64); b1 = v128.load(b, 80);
-    element = v128.load32_splat(a, 32);
-    c00 = f32x4.add(c00, f32x4.mul(element, b0)); c01 = f32x4.add(c01, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 36);
-    c10 = f32x4.add(c10, f32x4.mul(element, b0)); c11 = f32x4.add(c11, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 40);
-    c20 = f32x4.add(c20, f32x4.mul(element, b0)); c21 = f32x4.add(c21, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 44);
-    c30 = f32x4.add(c30, f32x4.mul(element, b0)); c31 = f32x4.add(c31, f32x4.mul(element, b1));
-    b0 = v128.load(b, 96); b1 = v128.load(b, 112);
-    element = v128.load32_splat(a, 48);
-    c00 = f32x4.add(c00, f32x4.mul(element, b0)); c01 = f32x4.add(c01, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 52);
-    c10 = f32x4.add(c10, f32x4.mul(element, b0)); c11 = f32x4.add(c11, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 56);
-    c20 = f32x4.add(c20, f32x4.mul(element, b0)); c21 = f32x4.add(c21, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 60);
-    c30 = f32x4.add(c30, f32x4.mul(element, b0)); c31 = f32x4.add(c31, f32x4.mul(element, b1));
-    a += 64;
-    b += 128;
+    a += 32;
+    b += 64;
   }
   for (; l < depth; l += 1) {
     b0 = v128.load(b, 0); b1 = v128.load(b, 16);
@@ -190,7 +172,7 @@ function tileF64(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
   let c30 = v128.load(c + 3 * row, 0);
   let c31 = v128.load(c + 3 * row, 16);
   let l = 0, element: v128, b0: v128, b1: v128;
-  for (; l + 4 <= depth; l += 4) {
+  for (; l + 2 <= depth; l += 2) {
     b0 = v128.load(b, 0); b1 = v128.load(b, 16);
     element = v128.load64_splat(a, 0);
     c00 = f64x2.add(c00, f64x2.mul(element, b0)); c01 = f64x2.add(c01, f64x2.mul(element, b1));
@@ -209,26 +191,8 @@ function tileF64(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
     c20 = f64x2.add(c20, f64x2.mul(element, b0)); c21 = f64x2.add(c21, f64x2.mul(element, b1));
     element = v128.load64_splat(a, 56);
     c30 = f64x2.add(c30, f64x2.mul(element, b0)); c31 = f64x2.add(c31, f64x2.mul(element, b1));
-    b0 = v128.load(b, 64); b1 = v128.load(b, 80);
-    element = v128.load64_splat(a, 64);
-    c00 = f64x2.add(c00, f64x2.mul(element, b0)); c01 = f64x2.add(c01, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 72);
-    c10 = f64x2.add(c10, f64x2.mul(element, b0)); c11 = f64x2.add(c11, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 80);
-    c20 = f64x2.add(c20, f64x2.mul(element, b0)); c21 = f64x2.add(c21, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 88);
-    c30 = f64x2.add(c30, f64x2.mul(element, b0)); c31 = f64x2.add(c31, f64x2.mul(element, b1));
-    b0 = v128.load(b, 96); b1 = v128.load(b, 112);
-    element = v128.load64_splat(a, 96);
-    c00 = f64x2.add(c00, f64x2.mul(element, b0)); c01 = f64x2.add(c01, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 104);
-    c10 = f64x2.add(c10, f64x2.mul(element, b0)); c11 = f64x2.add(c11, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 112);
-    c20 = f64x2.add(c20, f64x2.mul(element, b0)); c21 = f64x2.add(c21, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 120);
-    c30 = f64x2.add(c30, f64x2.mul(element, b0)); c31 = f64x2.add(c31, f64x2.mul(element, b1));
-    a += 128;
-    b += 128;
+    a += 64;
+    b += 64;
   }
   for (; l < depth; l += 1) {
     b0 = v128.load(b, 0); b1 = v128.load(b, 16);
