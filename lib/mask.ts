@@ -33,7 +33,7 @@ export class Mask {
       );
     }
     this.bits = bits;
-    this.shape = Object.freeze([...shape]);
+    this.shape = Object.isFrozen(shape) ? shape : Object.freeze([...shape]);
   }
 
   /** A mask from zeros and ones, for examples and tests. */

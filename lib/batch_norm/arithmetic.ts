@@ -65,7 +65,9 @@ function normalizeSingle(
 /** The vectors, one number for each channel, that lie in one array. */
 export function vectorsOf(channels: Float64Array, count: number): Float64Array[] {
   const length = channels.length / count;
-  return Array.from({ length: count }, (_, i) => channels.subarray(i * length, (i + 1) * length));
+  const vectors: Float64Array[] = [];
+  for (let i = 0; i < count; i++) vectors.push(channels.subarray(i * length, (i + 1) * length));
+  return vectors;
 }
 
 /** Mean and biased variance of each channel: NumPy's `x.mean(axis=0)` and `x.var(axis=0)`, also for more axes. */

@@ -4,8 +4,8 @@
  */
 
 import { Layer, type Parameter } from "../layer.ts";
-import { type DType, ones, Tensor, zeros } from "../tensor/mod.ts";
-import { describe, formatShape } from "../tensor/tensor.ts";
+import { type DType, ones, type OutOptions, Tensor, zeros } from "../tensor/mod.ts";
+import { describe, formatShape, sameShape } from "../tensor/tensor.ts";
 import {
   batchNorm,
   batchNormBackward,
@@ -122,18 +122,21 @@ export class BatchNorm extends Layer {
    * Normalizes with the batch's statistics and updates the running ones in training mode; normalizes with the running
    * ones in evaluation mode.
    *
-   * @param x Shape [N, C] or [N, C, …], of the layer's type. Not changed.
+   * @param x Shape [N, C] or [N, C, …], of the layer's type. Not changed, unless it is also given as `out`.
    * @throws {TypeError} if the shape or the type does not fit.
    * @throws {RangeError} if a channel has fewer than two values while training.
    */
-  override forward(x: Tensor): Tensor {
+  override forward(x: Tensor, { out }: OutOptions = {}): Tensor {
     this.#check(x);
     const running = this.training ? undefined : this.#running();
+    const room = this.#pass?.normalized; // only the last pass is kept, so that its room can be used again
     const { output, statistics, pass } = batchNorm(x, {
       weight: this.weight ?? undefined,
       bias: this.bias ?? undefined,
       statistics: running,
       eps: this.eps,
+      normalized: room !== undefined && sameShape(room.shape, x.shape) ? room : undefined,
+      out,
     });
     if (this.training) this.#track(statistics, x.size / this.numFeatures);
     this.#pass = pass;
@@ -147,11 +150,11 @@ export class BatchNorm extends Layer {
    * @throws {Error} if there was no forward pass.
    * @throws {TypeError} if the shape is not that of the last forward pass.
    */
-  override backward(gradOutput: Tensor): Tensor {
+  override backward(gradOutput: Tensor, { out }: OutOptions = {}): Tensor {
     if (this.#pass === undefined) {
       throw new Error("backward needs a forward pass before it: call forward(x) first");
     }
-    const { gradInput, gradWeight, gradBias } = batchNormBackward(gradOutput, this.#pass);
+    const { gradInput, gradWeight, gradBias } = batchNormBackward(gradOutput, this.#pass, { out });
     for (const { name, grad } of this.#parameters) {
       grad.data.set((name === "weight" ? gradWeight : gradBias).data);
     }

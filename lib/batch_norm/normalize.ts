@@ -80,11 +80,10 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
   const { eps = 1e-5, statistics } = options;
   checkEps(eps);
   const vectors = new Float64Array(5 * channels);
-  const [weight, bias, mean, variance, deviation] = vectorsOf(vectors, 5);
-  fillVector("weight", options.weight, weight, 1);
-  fillVector("bias", options.bias, bias, 0);
-  fillVector("mean", statistics?.mean, mean, 0);
-  fillVector("variance", statistics?.variance, variance, 0);
+  fillVector("weight", options.weight, vectors, 0, channels, 1);
+  fillVector("bias", options.bias, vectors, 1, channels, 0);
+  fillVector("mean", statistics?.mean, vectors, 2, channels, 0);
+  fillVector("variance", statistics?.variance, vectors, 3, channels, 0);
   const output = resultTensor("batchNorm", x.shape, x.dtype, options.out, [x]);
   const normalized = resultTensor("batchNorm", x.shape, x.dtype, options.normalized, [x]);
   if (overlaps(normalized, x) || overlaps(normalized, output)) {
@@ -93,6 +92,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
   const given = statistics !== undefined;
   if (!given) checkCount(x);
   forward(layout, { x: x.data, channels: vectors, given, eps, normalized: normalized.data, y: output.data });
+  const [weight, , mean, variance, deviation] = vectorsOf(vectors, 5);
   return {
     output,
     statistics: { mean: new Tensor(mean), variance: new Tensor(variance) },
@@ -169,18 +169,26 @@ function layoutOf(x: Tensor): Layout {
   return { samples, channels, inner: rest.reduce((product, length) => product * length, 1) };
 }
 
-/** Copies what was given, one number for each channel, or writes `value` for each. */
-function fillVector(name: string, given: Tensor | undefined, vector: Float64Array, value: number): void {
+/** Copies what was given, one number for each channel, or writes `value` for each: the vector at this place. */
+function fillVector(
+  name: string,
+  given: Tensor | undefined,
+  vectors: Float64Array,
+  place: number,
+  channels: number,
+  value: number,
+): void {
+  const start = place * channels;
   if (given === undefined) {
-    vector.fill(value);
+    vectors.fill(value, start, start + channels);
     return;
   }
-  const shape = [vector.length];
+  const shape = [channels];
   if (!(given instanceof Tensor) || !sameShape(given.shape, shape)) {
     const came = given instanceof Tensor ? `shape ${formatShape(given.shape)}` : describe(given);
     throw new TypeError(
       `${name} must have one number for each channel, shape ${formatShape(shape)}, got ${came}`,
     );
   }
-  vector.set(given.data);
+  vectors.set(given.data, start);
 }

@@ -7,7 +7,18 @@
  */
 
 import { BatchNorm } from "../batch_norm/mod.ts";
-import { add, divide, invertedDropout, mean, RandomState, Tensor, tensor, variance, zeros } from "../mod.ts";
+import {
+  add,
+  divide,
+  invertedDropout,
+  mean,
+  RandomState,
+  Tensor,
+  tensor,
+  variance,
+  Workspace,
+  zeros,
+} from "../mod.ts";
 
 /** How to run the demonstration; the defaults are the article's. */
 export interface VarianceShiftOptions {
@@ -90,15 +101,20 @@ export function analyzeVarianceShift(options: VarianceShiftOptions = {}): Varian
   checkCount("warmUp", warmUp, 0);
   checkCount("measured", measured, 1);
   const rng = new RandomState(seed);
-  const x = new Tensor(rng.randn(batchSize * features), [batchSize, features]);
-  const drop = (value: Tensor, training: boolean) => invertedDropout(value, p, { rng, training }).output;
+  const shape = [batchSize, features];
+  using workspace = new Workspace(5 * 8 * batchSize * features + 1024); // thousands of passes share their memory
+  const x = workspace.copy(new Tensor(rng.randn(batchSize * features), shape));
+  const [dropped, rescaled] = [workspace.zeros(shape), workspace.zeros(shape)];
+  const mask = workspace.mask(shape);
+  const drop = (value: Tensor, training: boolean) =>
+    invertedDropout(value, p, { rng, training, mask, out: dropped }).output;
   const dropoutFirst = (norm: BatchNorm): Pass => {
     const input = drop(x, norm.training);
-    const normalized = norm.forward(input);
+    const normalized = norm.forward(input, { out: rescaled });
     return { input, normalized, output: normalized };
   };
   const batchNormFirst = (norm: BatchNorm): Pass => {
-    const normalized = norm.forward(x);
+    const normalized = norm.forward(x, { out: rescaled });
     return { input: x, normalized, output: drop(normalized, norm.training) };
   };
   const run = (pass: (norm: BatchNorm) => Pass) =>

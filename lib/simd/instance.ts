@@ -203,5 +203,5 @@ function compiled(): WebAssembly.Module | null {
 
 /** The next address that is a multiple of a cache line. */
 export function aligned(address: Address): Address {
-  return Math.ceil(address / ALIGNMENT) * ALIGNMENT;
+  return address + (-address & (ALIGNMENT - 1));
 }

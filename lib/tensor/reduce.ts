@@ -7,7 +7,7 @@
  */
 
 import * as simd from "../simd/reduce.ts";
-import { type FloatArray, formatShape, sizeOf, Tensor, zeros } from "./tensor.ts";
+import { type DType, type FloatArray, formatShape, sizeOf, Tensor, zeros } from "./tensor.ts";
 
 /** Over which axis to reduce. */
 export interface AxisOptions {
@@ -70,10 +70,11 @@ export function variance(x: Tensor, { axis, correction = 0 }: VarianceOptions = 
   const squares = zeros(x.shape, x.dtype);
   const center = mean(x, { axis });
   const [outer, length, inner] = split(x, normalizeAxis(x, axis));
+  const square = squareIn(x.dtype);
   for (let o = 0, i = 0; o < outer; o++) {
     for (let row = 0; row < length; row++) {
       for (let c = o * inner; c < (o + 1) * inner; c++, i++) {
-        squares.data[i] = square(x.data[i] - center.data[c], x);
+        squares.data[i] = square(x.data[i] - center.data[c]);
       }
     }
   }
@@ -82,13 +83,17 @@ export function variance(x: Tensor, { axis, correction = 0 }: VarianceOptions = 
 
 /** The sum of the squared distances from a centre. */
 function squaresAround(x: Tensor, center: number): number {
-  return simd.squares(x.data, center) ?? sum(x.map((value) => square(value - center, x)));
+  const square = squareIn(x.dtype);
+  return simd.squares(x.data, center) ?? sum(x.map((value) => square(value - center)));
 }
 
-/** The square of a difference that is first rounded to the tensor's type. */
-function square(difference: number, { dtype }: Tensor): number {
-  const rounded = dtype === "float32" ? Math.fround(difference) : difference;
-  return rounded * rounded;
+/** Squares a difference, which is first rounded to the type. */
+function squareIn(dtype: DType): (difference: number) => number {
+  const single = dtype === "float32";
+  return (difference) => {
+    const rounded = single ? Math.fround(difference) : difference;
+    return rounded * rounded;
+  };
 }
 
 /**

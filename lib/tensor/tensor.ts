@@ -39,7 +39,7 @@ export class Tensor {
       );
     }
     this.data = data;
-    this.shape = Object.freeze([...shape]);
+    this.shape = Object.isFrozen(shape) ? shape : Object.freeze([...shape]);
   }
 
   /** `"float32"` or `"float64"`. */
@@ -171,17 +171,23 @@ export function allocate(size: number, dtype: DType): FloatArray {
  * @throws {RangeError} if a length is not a non-negative integer.
  */
 export function sizeOf(shape: Shape): number {
-  for (const length of shape) {
-    if (!Number.isInteger(length) || length < 0) {
+  let size = 1;
+  for (let axis = 0; axis < shape.length; axis++) {
+    if (!Number.isInteger(shape[axis]) || shape[axis] < 0) {
       throw new RangeError(`Lengths in a shape must be non-negative integers, got ${formatShape(shape)}`);
     }
+    size *= shape[axis];
   }
-  return shape.reduce((size, length) => size * length, 1);
+  return size;
 }
 
 /** True if both shapes have the same lengths in the same order. */
 export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((length, axis) => length === b[axis]);
+  if (a.length !== b.length) return false;
+  for (let axis = 0; axis < a.length; axis++) {
+    if (a[axis] !== b[axis]) return false;
+  }
+  return true;
 }
 
 /** A shape for error messages: `[32, 100]`. */
