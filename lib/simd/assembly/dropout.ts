@@ -6,11 +6,14 @@
  * same. Loops take 32 elements at a time; the rest goes through `TAIL`, so that nothing beyond an array is touched.
  */
 import { GENERATOR, keptA, keptB, settleBlock } from "./fast_stream";
-import { lanesOf, put16 } from "./lanes";
+import { lanesOf, put16, WHICH } from "./lanes";
 
 /** Room for 32 elements of 8 bytes and their bits. */
 const TAIL: usize = memory.data(32 * 8 + 8, 16);
 const TAIL_BITS: usize = TAIL + 32 * 8;
+
+/** Loaded once, since engines write constants anew wherever they are used. */
+const ONES: usize = memory.data<u32>([1, 1, 1, 1]);
 
 /** Draws a bit for each element, 1 where its number of 32 bits lies below the threshold; drops and scales if T is a float. */
 // @ts-ignore: decorator
@@ -24,7 +27,7 @@ function drawBlocks<T>(
   scale: v128,
   bits: usize,
 ): void {
-  const A = state, B = state + GENERATOR, one = i32x4.splat(1);
+  const A = state, B = state + GENERATOR, one = v128.load(ONES);
   const first = i8x16.splat(<i8> (threshold >> 24));
   const open = i8x16.splat(threshold & 0xffffff ? -1 : 0); // no further byte decides if the threshold has none
   let a = v128.load(A), b = v128.load(A, 16), c = v128.load(A, 32), d = v128.load(A, 48);
@@ -110,14 +113,46 @@ export function fastDropoutF64(
 // ---- With given bits: any other stream's forward pass, and every backward pass ----
 
 function apply<T>(x: usize, y: usize, n: i32, bits: usize, scale: v128): void {
+  if (sizeof<T>() == 4) return applySingle(x, y, n, bits, scale);
+  const which = v128.load(WHICH);
   for (let i = 0; i < n; i += 32) {
     const word = load<u32>(bits);
-    put16<T>(x, y, lanesOf(word), scale);
-    put16<T>(x + 16 * sizeof<T>(), y + 16 * sizeof<T>(), lanesOf(word >> 16), scale);
+    put16<T>(x, y, lanesOf(word, which), scale);
+    put16<T>(x + 16 * sizeof<T>(), y + 16 * sizeof<T>(), lanesOf(word >> 16, which), scale);
     x += 32 * sizeof<T>();
     y += 32 * sizeof<T>();
     bits += 4;
   }
+}
+
+const PATTERNS: usize = memory.data<u32>([
+  1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7, 1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13,
+  1 << 14, 1 << 15, 1 << 16, 1 << 17, 1 << 18, 1 << 19, 1 << 20, 1 << 21, 1 << 22, 1 << 23, 1 << 24, 1 << 25, 1 << 26,
+  1 << 27, 1 << 28, 1 << 29, 1 << 30, 1 << 31,
+]);
+
+/** In float32 a lane has room for the word of 32 bits: eight patterns pick the four bits of each register. */
+function applySingle(x: usize, y: usize, n: i32, bits: usize, scale: v128): void {
+  const a = v128.load(PATTERNS), b = v128.load(PATTERNS, 16), c = v128.load(PATTERNS, 32), d = v128.load(PATTERNS, 48);
+  const e = v128.load(PATTERNS, 64), f = v128.load(PATTERNS, 80), g = v128.load(PATTERNS, 96), h = v128.load(PATTERNS, 112);
+  for (const end = bits + (n >> 3); bits < end; bits += 4, x += 128, y += 128) {
+    const word = v128.load32_splat(bits);
+    putFour(x, y, word, a, scale);
+    putFour(x + 16, y + 16, word, b, scale);
+    putFour(x + 32, y + 32, word, c, scale);
+    putFour(x + 48, y + 48, word, d, scale);
+    putFour(x + 64, y + 64, word, e, scale);
+    putFour(x + 80, y + 80, word, f, scale);
+    putFour(x + 96, y + 96, word, g, scale);
+    putFour(x + 112, y + 112, word, h, scale);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function putFour(x: usize, y: usize, word: v128, pattern: v128, scale: v128): void {
+  const kept = i32x4.eq(v128.and(word, pattern), pattern);
+  v128.store(y, v128.and(f32x4.mul(v128.load(x), scale), kept));
 }
 
 // @ts-ignore: decorator

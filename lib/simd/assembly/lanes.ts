@@ -3,11 +3,13 @@
  * Zeros and ones for sixteen elements at a time: lanes of bytes, all ones (kept) or all zeros (dropped).
  */
 
-/** Lanes from 16 bits, of which the first belongs to the lowest lane. */
+/** Which bit of a byte a lane looks at; to be loaded once, since engines write constants anew wherever they are used. */
+export const WHICH: usize = memory.data<u8>([1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128]);
+
+/** Lanes from 16 bits, of which the first belongs to the lowest lane; `which` is what lies at `WHICH`. */
 // @ts-ignore: decorator
 @inline
-export function lanesOf(bits: u32): v128 {
-  const which = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
+export function lanesOf(bits: u32, which: v128): v128 {
   const word = i32x4.splat(bits);
   const spread = v128.shuffle<i8>(word, word, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
   return i8x16.eq(v128.and(spread, which), which);

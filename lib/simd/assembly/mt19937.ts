@@ -29,31 +29,40 @@ function twisted(upper: u32, lower: u32, ahead: u32): u32 {
 /** The same for four words from `p` on, in place: none depends on another of the four. */
 // @ts-ignore: decorator
 @inline
-function twistFour(p: usize, ahead: usize): void {
-  const y = v128.bitselect(v128.load(p), v128.load(p, 4), i32x4.splat(0x80000000));
-  const odd = i32x4.neg(v128.and(y, i32x4.splat(1)));
+function twistFour(p: usize, ahead: usize, upper: v128, one: v128, matrix: v128): void {
+  const y = v128.bitselect(v128.load(p), v128.load(p, 4), upper);
+  const odd = i32x4.neg(v128.and(y, one));
   const mixed = v128.xor(v128.load(ahead), i32x4.shr_u(y, 1));
-  v128.store(p, v128.xor(mixed, v128.and(odd, i32x4.splat(0x9908b0df))));
+  v128.store(p, v128.xor(mixed, v128.and(odd, matrix)));
 }
 
 // @ts-ignore: decorator
 @inline
-function tempered(y: v128): v128 {
+function tempered(y: v128, b: v128, c: v128): v128 {
   y = v128.xor(y, i32x4.shr_u(y, 11));
-  y = v128.xor(y, v128.and(i32x4.shl(y, 7), i32x4.splat(0x9d2c5680)));
-  y = v128.xor(y, v128.and(i32x4.shl(y, 15), i32x4.splat(0xefc60000)));
+  y = v128.xor(y, v128.and(i32x4.shl(y, 7), b));
+  y = v128.xor(y, v128.and(i32x4.shl(y, 15), c));
   return v128.xor(y, i32x4.shr_u(y, 18));
 }
 
+/** Bits, each four times. They are read from memory, since engines write constants anew wherever they are used. */
+const UPPER: usize = memory.data<u32>([0x80000000, 0x80000000, 0x80000000, 0x80000000]);
+const ONE: usize = memory.data<u32>([1, 1, 1, 1]);
+const MATRIX: usize = memory.data<u32>([0x9908b0df, 0x9908b0df, 0x9908b0df, 0x9908b0df]);
+const TEMPER_B: usize = memory.data<u32>([0x9d2c5680, 0x9d2c5680, 0x9d2c5680, 0x9d2c5680]);
+const TEMPER_C: usize = memory.data<u32>([0xefc60000, 0xefc60000, 0xefc60000, 0xefc60000]);
+
 /** The next 624 words, in a circle, and their outputs. */
 export function mt19937Block(state: usize): void {
+  const upper = v128.load(UPPER), one = v128.load(ONE), matrix = v128.load(MATRIX);
+  const b = v128.load(TEMPER_B), c = v128.load(TEMPER_C);
   const last = state + OUTPUTS - 4, wrap = state + BEHIND;
   let p = state;
-  for (; p <= wrap - 16; p += 16) twistFour(p, p + AHEAD);
+  for (; p <= wrap - 16; p += 16) twistFour(p, p + AHEAD, upper, one, matrix);
   for (; p < wrap; p += 4) store<u32>(p, twisted(load<u32>(p), load<u32>(p, 4), load<u32>(p, AHEAD)));
-  for (; p < last; p += 16) twistFour(p, p - BEHIND);
+  for (; p < last; p += 16) twistFour(p, p - BEHIND, upper, one, matrix);
   store<u32>(p, twisted(load<u32>(p), load<u32>(state), load<u32>(p - BEHIND)));
-  for (p = state; p < state + OUTPUTS; p += 16) v128.store(p, tempered(v128.load(p)), OUTPUTS);
+  for (p = state; p < state + OUTPUTS; p += 16) v128.store(p, tempered(v128.load(p), b, c), OUTPUTS);
 }
 
 // ---- Numbers of 53 bits, from two words each ----
@@ -64,11 +73,15 @@ const UNIT: f64 = 1.0 / 9007199254740992.0, UNIT_21: f64 = 1.0 / 2097152.0;
 /** Two of them. NumPy takes the upper 27 and 26 bits of the words; PyTorch the lowest 53 of the first and the second. */
 // @ts-ignore: decorator
 @inline
-function twoIntegers(words: v128, lowest: bool): v128 {
+function twoIntegers(words: v128, first: v128, lowest: bool): v128 {
   return lowest
-    ? v128.or(i64x2.shl(v128.and(words, i64x2.splat(0x1fffff)), 32), i64x2.shr_u(words, 32))
-    : v128.or(i64x2.shl(v128.and(words, i64x2.splat(0xffffffe0)), 21), i64x2.shr_u(words, 38));
+    ? v128.or(i64x2.shl(v128.and(words, first), 32), i64x2.shr_u(words, 32))
+    : v128.or(i64x2.shl(v128.and(words, first), 21), i64x2.shr_u(words, 38));
 }
+
+/** The bits of the first word that count: its lowest 21, or its upper 27. */
+const LOWEST_21: usize = memory.data<u64>([0x1fffff, 0x1fffff]);
+const UPPER_27: usize = memory.data<u64>([0xffffffe0, 0xffffffe0]);
 
 /** The place of the next output, while a function draws. */
 let position: i32 = 0;
@@ -102,11 +115,12 @@ function twoDoubles(integers: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function doubles(state: usize, out: usize, n: i32, lowest: bool): void {
+  const first = v128.load(lowest ? LOWEST_21 : UPPER_27);
   while (n > 0) {
     const steps = min(n >> 1, (N - position) >> 2);
     const words = state + OUTPUTS + (<usize> position << 2);
     for (let i = 0; i < steps; i++, out += 16) {
-      v128.store(out, twoDoubles(twoIntegers(v128.load(words + (<usize> i << 4)), lowest)));
+      v128.store(out, twoDoubles(twoIntegers(v128.load(words + (<usize> i << 4)), first, lowest)));
     }
     position += 4 * steps;
     n -= 2 * steps;
@@ -149,15 +163,15 @@ export function mt19937Floats(state: usize, out: usize, n: i32): void {
 // @ts-ignore: decorator
 @inline
 function bits(state: usize, bits: usize, n: i32, last: i64, flip: u32, lowest: bool): void {
-  const limit = i64x2.splat(last);
+  const limit = i64x2.splat(last), first = v128.load(lowest ? LOWEST_21 : UPPER_27);
   for (; n > 0; n -= 8, bits++) {
     let byte: u32 = 0;
     if (n >= 8 && position + 16 <= N) {
       const words = state + OUTPUTS + (<usize> position << 2);
-      byte = i64x2.bitmask(i64x2.le_s(twoIntegers(v128.load(words), lowest), limit)) |
-        (i64x2.bitmask(i64x2.le_s(twoIntegers(v128.load(words, 16), lowest), limit)) << 2) |
-        (i64x2.bitmask(i64x2.le_s(twoIntegers(v128.load(words, 32), lowest), limit)) << 4) |
-        (i64x2.bitmask(i64x2.le_s(twoIntegers(v128.load(words, 48), lowest), limit)) << 6);
+      byte = i64x2.bitmask(i64x2.le_s(twoIntegers(v128.load(words), first, lowest), limit)) |
+        (i64x2.bitmask(i64x2.le_s(twoIntegers(v128.load(words, 16), first, lowest), limit)) << 2) |
+        (i64x2.bitmask(i64x2.le_s(twoIntegers(v128.load(words, 32), first, lowest), limit)) << 4) |
+        (i64x2.bitmask(i64x2.le_s(twoIntegers(v128.load(words, 48), first, lowest), limit)) << 6);
       position += 16;
     } else {
       for (let i = 0; i < min(n, 8); i++) byte |= u32(<i64> nextInteger(state, lowest) <= last) << i;
