@@ -110,7 +110,7 @@ function read(x: Tensor): lib.FloatArray {
 /** Inputs, as many outputs, what one pass leaves for the next, a mask, and room for alignment. */
 function bytesNeeded({ x, y, operation, shape }: Given): number {
   const output = operation === "matmul" ? shape[0] * shape[2] : 3 * x.length;
-  return x.byteLength + y.byteLength + output * x.BYTES_PER_ELEMENT + x.length / 8 + 2 ** 20;
+  return x.byteLength + y.byteLength + output * x.BYTES_PER_ELEMENT + Math.ceil(x.length / 8) + 2 ** 20;
 }
 
 function count(shape: readonly number[]): number {
