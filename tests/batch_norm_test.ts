@@ -532,7 +532,12 @@ function bothPasses(x: Tensor, g: Tensor, options: BatchNormOptions): string[][]
 
 Deno.test("kernels give the readable form's bits: any number of rows, both types and modes, arrays and workspaces", () => {
   for (const dtype of ["float32", "float64"] as const) {
-    for (const [rows, columns] of [[2, 4], [3, 8], [7, 4], [8, 4], [9, 12], [33, 64], [100, 3], [1200, 36]]) {
+    for (
+      const [rows, columns] of [[2, 4], [3, 8], [7, 4], [8, 4], [9, 12], [33, 64], [100, 3], [1200, 36], [
+        3,
+        8192,
+      ]]
+    ) {
       const shape = [rows, columns];
       const [x, g] = [normals(shape, rows, dtype), normals(shape, columns, dtype)];
       const [weight, bias] = [normals([columns], 3), normals([columns], 4)];

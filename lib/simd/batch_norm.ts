@@ -47,7 +47,7 @@ export interface Backward {
  * @returns False, having done nothing, where the readable path has to serve.
  */
 export function forward(size: Size, { x, channels, given, eps, normalized, y }: Forward): boolean {
-  const kernels = fits(size) ? kernelsFor(x, y, normalized) : undefined;
+  const kernels = fits(size) ? kernelsFor(x, y, normalized, channels) : undefined;
   if (kernels === undefined) return false;
   const { momentsF32, momentsF64, normalizeF32, normalizeF64 } = kernels.functions;
   const isSingle = x instanceof Float32Array;
@@ -62,7 +62,7 @@ export function forward(size: Size, { x, channels, given, eps, normalized, y }: 
 
 /** The backward pass; likewise. */
 export function backward(size: Size, { g, normalized, channels, n, gradInput }: Backward): boolean {
-  const kernels = fits(size) ? kernelsFor(g, normalized, gradInput) : undefined;
+  const kernels = fits(size) ? kernelsFor(g, normalized, gradInput, channels) : undefined;
   if (kernels === undefined) return false;
   const { gradientSumsF32, gradientSumsF64, propagateF32, propagateF64 } = kernels.functions;
   const isSingle = g instanceof Float32Array;

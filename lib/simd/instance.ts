@@ -51,6 +51,7 @@ export const FIRST_ADDRESS: Address = PANELS + PANEL_BYTES;
 export const ALIGNMENT = 64;
 /** More than this is not copied through: a memory that has grown stays large. */
 const MOST_STAGED = 2 ** 29;
+
 /** The kernels, with a memory of their own. */
 export class Kernels {
   /** The kernels themselves. */
