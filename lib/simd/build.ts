@@ -3,13 +3,27 @@
  * @module
  */
 
-// deno-lint-ignore no-import-prefix -- in deno.json it would be downloaded by every task
-import asc from "npm:assemblyscript@0.28.20/asc";
-
 import { matmulSource } from "./matmul_generator.ts";
 
+/**
+ * The compiler, 100 MB with what it needs. It is named here and not in an import, and has a lock file of its own, since
+ * every task would download it otherwise.
+ */
+const COMPILER = "npm:assemblyscript@0.28.20/asc";
 const FOLDER = new URL("./assembly/", import.meta.url);
 const OPTIONS = ["-O3", "--noAssert", "--runtime", "stub", "--use", "abort=", "--importMemory"];
+
+/** What is used of the compiler. Source: https://www.assemblyscript.org/compiler.html#programmatic-usage */
+interface Compiler {
+  main(
+    options: string[],
+    files: {
+      readFile: (name: string) => string | Promise<string | null>;
+      writeFile: (name: string, content: string | Uint8Array) => void;
+      listFiles: () => string[];
+    },
+  ): Promise<{ error: Error | null; stderr: { toString(): string } }>;
+}
 
 /**
  * Compiles `assembly/`.
@@ -18,6 +32,7 @@ const OPTIONS = ["-O3", "--noAssert", "--runtime", "stub", "--use", "abort=", "-
  * @throws {Error} with the compiler's words if a source is wrong.
  */
 export async function compileKernels(): Promise<Uint8Array> {
+  const { default: asc }: { default: Compiler } = await import(COMPILER);
   let binary: Uint8Array | undefined;
   const { error, stderr } = await asc.main(
     ["index.ts", "--outFile", "kernels.wasm", ...OPTIONS, "--enable", "simd,bulk-memory"],
