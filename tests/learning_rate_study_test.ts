@@ -360,6 +360,26 @@ function exactNoise(p: number, seed: number, steps: number): number {
   return noise * (2 / 8) ** 2;
 }
 
+Deno.test("in whatever order runs are listed, the same seeds are paired; seeds without a partner are refused", () => {
+  const runs = study.learningRateStudy({
+    rates: [0.5],
+    learningRates: { SGD: [0.08], Adam: [0.008] },
+    seeds: [0, 1, 2, 3],
+    steps: 16,
+  });
+  const compare = (runs: study.TrainingRun[]) => study.compareOptimizers(runs, 0.5, "trainLoss");
+  assertEquals(compare(runs.toReversed()), compare(runs));
+  const { mean } = compare(runs);
+  const log = (optimizer: string) =>
+    runs.filter((run) => run.optimizer === optimizer).reduce(
+      (total, run) => total + Math.log(run.trainLoss),
+      0,
+    ) / 4;
+  assertAlmostEquals(mean, log("SGD") - log("Adam"), 1e-14);
+  const unpaired = runs.map((run) => run.optimizer === "Adam" && run.seed === 3 ? { ...run, seed: 5 } : run);
+  assertThrows(() => compare(unpaired), RangeError, "SGD and Adam need runs with the same seeds at p = 0.5");
+});
+
 Deno.test("the gradient's noise is the derived one, for several seeds; noise in proportion to the odds is not", () => {
   const rates = [0.05, 0.2, 0.5, 0.8];
   for (const seed of SEEDS) {

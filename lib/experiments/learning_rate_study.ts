@@ -188,6 +188,7 @@ export function bestRates(
  *
  * @param runs Of both optimizers, with the same seeds, two or more of them even and two or more odd.
  * @returns The mean of ln(SGD's loss / Adam's loss), seed by seed, with its standard error.
+ * @throws {RangeError} if one of them has no runs at this `p`, or their seeds differ.
  */
 export function compareOptimizers(
   runs: readonly TrainingRun[],
@@ -198,9 +199,13 @@ export function compareOptimizers(
     const chosen = (optimizer: OptimizerName) => {
       const own = select(runs, optimizer, p);
       const { lr } = bestCell(summarizeCells(own.filter((run) => run.seed % 2 !== parity), measure));
-      return own.filter((run) => run.seed % 2 === parity && run.lr === lr);
+      const judged = own.filter((run) => run.seed % 2 === parity && run.lr === lr);
+      return judged.sort((a, b) => a.seed - b.seed);
     };
     const [sgd, adam] = [chosen("SGD"), chosen("Adam")];
+    if (String(sgd.map((run) => run.seed)) !== String(adam.map((run) => run.seed))) {
+      throw new RangeError(`SGD and Adam need runs with the same seeds at p = ${p} to be compared in pairs`);
+    }
     return sgd.map((run, i) => Math.log(run[measure] / adam[i][measure]));
   });
   return monteCarlo((i) => ratios[i], ratios.length);
