@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { compileKernels, moduleText } from "../lib/simd/build.ts";
 import { KERNELS } from "../lib/simd/module.ts";
+import { tilesSource } from "../lib/simd/tile_generator.ts";
 
 const shipped = Uint8Array.from(atob(KERNELS), (character) => character.charCodeAt(0));
 
@@ -11,6 +12,12 @@ Deno.test("the sources give the module that is shipped, byte for byte", async ()
   assertEquals(built.length, shipped.length);
   assert(built.every((byte, i) => byte === shipped[i]), "run deno task build:simd");
   assertEquals(moduleText(built), await Deno.readTextFile(new URL("../lib/simd/module.ts", import.meta.url)));
+});
+
+Deno.test("the tiles are what their generator writes", async () => {
+  const tiles = await Deno.readTextFile(new URL("../lib/simd/assembly/tiles.ts", import.meta.url));
+  assertEquals(tiles, tilesSource());
+  assertNotEquals(tiles.replace("c00", "c01"), tilesSource());
 });
 
 Deno.test("a module with one bit flipped is another one", () => {

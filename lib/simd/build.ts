@@ -3,7 +3,7 @@
  * @module
  */
 
-import { matmulSource } from "./matmul_generator.ts";
+import { tilesSource } from "./tile_generator.ts";
 
 /**
  * The compiler, 100 MB with what it needs. It is named here and not in an import, and has a lock file of its own, since
@@ -37,8 +37,7 @@ export async function compileKernels(): Promise<Uint8Array> {
   const { error, stderr } = await asc.main(
     ["index.ts", "--outFile", "kernels.wasm", ...OPTIONS, "--enable", "simd,bulk-memory"],
     {
-      readFile: (name) =>
-        name === "matmul.ts" ? matmulSource() : Deno.readTextFile(new URL(name, FOLDER)).catch(() => null), // it tries many names
+      readFile: (name) => Deno.readTextFile(new URL(name, FOLDER)).catch(() => null), // it tries many names
       writeFile: (_, content) => void (binary = content as Uint8Array),
       listFiles: () => [],
     },
@@ -63,7 +62,7 @@ ${lines.join("\n")}
 }
 
 if (import.meta.main) {
-  await Deno.writeTextFile(new URL("matmul.ts", FOLDER), matmulSource());
+  await Deno.writeTextFile(new URL("tiles.ts", FOLDER), tilesSource());
   const binary = await compileKernels();
   await Deno.writeTextFile(new URL("./module.ts", import.meta.url), moduleText(binary));
   console.log(`lib/simd/module.ts: ${binary.length} bytes of WebAssembly`);

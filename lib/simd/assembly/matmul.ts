@@ -1,20 +1,19 @@
 // deno-fmt-ignore-file: it would drop the decorators, which it does not know
 /**
- * Matrix product. Written by `matmul_generator.ts`; change that, and run `deno task build:simd`.
+ * Matrix product, in blocks that stay in the cache and tiles that stay in registers (`tiles.ts`).
  *
  * Each element of the product is summed from the first to the last k, in the type of the inputs, without fused
  * operations: the order and the rounding of the readable form in `lib/tensor/matmul.ts`.
  */
+import { copyColumn, REGISTERS, ROWS, tileF32, tileF64 } from "./tiles";
 
-/** Rows of a tile. */
-const ROWS: i32 = 4;
 /** Blocks that stay in the cache: of rows of a, of the sum over k, of columns of b. */
-const M_BLOCK: i32 = 64, K_BLOCK: i32 = 256, N_BLOCK: i32 = 512;
+const M_BLOCK: i32 = 16 * ROWS, K_BLOCK: i32 = 256, N_BLOCK: i32 = 512;
 
 // @ts-ignore: decorator
 @inline
 function tileColumns<T>(): i32 {
-  return 2 * 16 / sizeof<T>();
+  return REGISTERS * 16 / sizeof<T>();
 }
 
 export function matmulF32(m: i32, n: i32, k: i32, a: usize, b: usize, c: usize, panels: usize): void {
@@ -68,10 +67,7 @@ function packRows<T>(a: usize, stride: i32, rows: i32, depth: i32, to: usize): v
     const there = min(ROWS, rows - i), row = stride * sizeof<T>();
     for (let l = 0; l < depth; l++, from += sizeof<T>(), to += ROWS * sizeof<T>()) {
       if (there == ROWS) {
-        store<T>(to, load<T>(from + 0 * row), 0 * sizeof<T>());
-        store<T>(to, load<T>(from + 1 * row), 1 * sizeof<T>());
-        store<T>(to, load<T>(from + 2 * row), 2 * sizeof<T>());
-        store<T>(to, load<T>(from + 3 * row), 3 * sizeof<T>());
+        copyColumn<T>(from, row, to);
       } else {
         for (let r = 0; r < ROWS; r++) store<T>(to + r * sizeof<T>(), r < there ? load<T>(from + r * row) : 0);
       }
@@ -105,114 +101,4 @@ function multiplyPanels<T>(
 function multiplyTile<T>(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
   if (sizeof<T>() == 4) tileF32(depth, a, b, c, row);
   else tileF64(depth, a, b, c, row);
-}
-
-function tileF32(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
-  let c00 = v128.load(c + 0 * row, 0);
-  let c01 = v128.load(c + 0 * row, 16);
-  let c10 = v128.load(c + 1 * row, 0);
-  let c11 = v128.load(c + 1 * row, 16);
-  let c20 = v128.load(c + 2 * row, 0);
-  let c21 = v128.load(c + 2 * row, 16);
-  let c30 = v128.load(c + 3 * row, 0);
-  let c31 = v128.load(c + 3 * row, 16);
-  let l = 0, element: v128, b0: v128, b1: v128;
-  for (; l + 2 <= depth; l += 2) {
-    b0 = v128.load(b, 0); b1 = v128.load(b, 16);
-    element = v128.load32_splat(a, 0);
-    c00 = f32x4.add(c00, f32x4.mul(element, b0)); c01 = f32x4.add(c01, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 4);
-    c10 = f32x4.add(c10, f32x4.mul(element, b0)); c11 = f32x4.add(c11, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 8);
-    c20 = f32x4.add(c20, f32x4.mul(element, b0)); c21 = f32x4.add(c21, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 12);
-    c30 = f32x4.add(c30, f32x4.mul(element, b0)); c31 = f32x4.add(c31, f32x4.mul(element, b1));
-    b0 = v128.load(b, 32); b1 = v128.load(b, 48);
-    element = v128.load32_splat(a, 16);
-    c00 = f32x4.add(c00, f32x4.mul(element, b0)); c01 = f32x4.add(c01, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 20);
-    c10 = f32x4.add(c10, f32x4.mul(element, b0)); c11 = f32x4.add(c11, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 24);
-    c20 = f32x4.add(c20, f32x4.mul(element, b0)); c21 = f32x4.add(c21, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 28);
-    c30 = f32x4.add(c30, f32x4.mul(element, b0)); c31 = f32x4.add(c31, f32x4.mul(element, b1));
-    a += 32;
-    b += 64;
-  }
-  for (; l < depth; l += 1) {
-    b0 = v128.load(b, 0); b1 = v128.load(b, 16);
-    element = v128.load32_splat(a, 0);
-    c00 = f32x4.add(c00, f32x4.mul(element, b0)); c01 = f32x4.add(c01, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 4);
-    c10 = f32x4.add(c10, f32x4.mul(element, b0)); c11 = f32x4.add(c11, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 8);
-    c20 = f32x4.add(c20, f32x4.mul(element, b0)); c21 = f32x4.add(c21, f32x4.mul(element, b1));
-    element = v128.load32_splat(a, 12);
-    c30 = f32x4.add(c30, f32x4.mul(element, b0)); c31 = f32x4.add(c31, f32x4.mul(element, b1));
-    a += 16;
-    b += 32;
-  }
-  v128.store(c + 0 * row, c00, 0);
-  v128.store(c + 0 * row, c01, 16);
-  v128.store(c + 1 * row, c10, 0);
-  v128.store(c + 1 * row, c11, 16);
-  v128.store(c + 2 * row, c20, 0);
-  v128.store(c + 2 * row, c21, 16);
-  v128.store(c + 3 * row, c30, 0);
-  v128.store(c + 3 * row, c31, 16);
-}
-
-function tileF64(depth: i32, a: usize, b: usize, c: usize, row: usize): void {
-  let c00 = v128.load(c + 0 * row, 0);
-  let c01 = v128.load(c + 0 * row, 16);
-  let c10 = v128.load(c + 1 * row, 0);
-  let c11 = v128.load(c + 1 * row, 16);
-  let c20 = v128.load(c + 2 * row, 0);
-  let c21 = v128.load(c + 2 * row, 16);
-  let c30 = v128.load(c + 3 * row, 0);
-  let c31 = v128.load(c + 3 * row, 16);
-  let l = 0, element: v128, b0: v128, b1: v128;
-  for (; l + 2 <= depth; l += 2) {
-    b0 = v128.load(b, 0); b1 = v128.load(b, 16);
-    element = v128.load64_splat(a, 0);
-    c00 = f64x2.add(c00, f64x2.mul(element, b0)); c01 = f64x2.add(c01, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 8);
-    c10 = f64x2.add(c10, f64x2.mul(element, b0)); c11 = f64x2.add(c11, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 16);
-    c20 = f64x2.add(c20, f64x2.mul(element, b0)); c21 = f64x2.add(c21, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 24);
-    c30 = f64x2.add(c30, f64x2.mul(element, b0)); c31 = f64x2.add(c31, f64x2.mul(element, b1));
-    b0 = v128.load(b, 32); b1 = v128.load(b, 48);
-    element = v128.load64_splat(a, 32);
-    c00 = f64x2.add(c00, f64x2.mul(element, b0)); c01 = f64x2.add(c01, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 40);
-    c10 = f64x2.add(c10, f64x2.mul(element, b0)); c11 = f64x2.add(c11, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 48);
-    c20 = f64x2.add(c20, f64x2.mul(element, b0)); c21 = f64x2.add(c21, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 56);
-    c30 = f64x2.add(c30, f64x2.mul(element, b0)); c31 = f64x2.add(c31, f64x2.mul(element, b1));
-    a += 64;
-    b += 64;
-  }
-  for (; l < depth; l += 1) {
-    b0 = v128.load(b, 0); b1 = v128.load(b, 16);
-    element = v128.load64_splat(a, 0);
-    c00 = f64x2.add(c00, f64x2.mul(element, b0)); c01 = f64x2.add(c01, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 8);
-    c10 = f64x2.add(c10, f64x2.mul(element, b0)); c11 = f64x2.add(c11, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 16);
-    c20 = f64x2.add(c20, f64x2.mul(element, b0)); c21 = f64x2.add(c21, f64x2.mul(element, b1));
-    element = v128.load64_splat(a, 24);
-    c30 = f64x2.add(c30, f64x2.mul(element, b0)); c31 = f64x2.add(c31, f64x2.mul(element, b1));
-    a += 32;
-    b += 32;
-  }
-  v128.store(c + 0 * row, c00, 0);
-  v128.store(c + 0 * row, c01, 16);
-  v128.store(c + 1 * row, c10, 0);
-  v128.store(c + 1 * row, c11, 16);
-  v128.store(c + 2 * row, c20, 0);
-  v128.store(c + 2 * row, c21, 16);
-  v128.store(c + 3 * row, c30, 0);
-  v128.store(c + 3 * row, c31, 16);
 }
