@@ -208,7 +208,7 @@ Deno.test("float32 rounds each step: all errors stay within a few roundings of t
     // Mean and deviation, difference and quotient are rounded; inputs are below 5, deviations about 1.
     assertClose(widen(narrow(single)), wide(widen(single)), 5 * 16 * UNIT);
     assertClose(widen(narrow.backward(g)), wide.backward(widen(g)), 5 * 16 * UNIT);
-    // A sum over eight rows has seven roundings, its terms two; squares of d = x − (first row) are below 100.
+    // A sum over four rows has three roundings, its terms two; squares of d = x − (first row) are below 100.
     assertClose(widen(narrow.runningVar!), wide.runningVar!, 0.1 * 10 * 20 * UNIT + UNIT);
     narrow.parameters().forEach(({ grad }, i) =>
       assertClose(widen(grad), wide.parameters()[i].grad, 100 * 25 * 10 * UNIT)

@@ -26,20 +26,27 @@ const ROWS = 4;
 export function forward(layout: Layout, pass: simd.Forward): void {
   const { samples, channels, inner } = layout;
   if (inner === 1 && simd.forward([samples, channels], pass)) return;
-  const { x, given, eps, normalized, y } = pass;
-  const [weight, bias, mean, variance, deviation] = vectorsOf(pass.channels, 5);
+  const { x, given, eps } = pass;
+  const [, , mean, variance, deviation] = vectorsOf(pass.channels, 5);
   if (!given) moments(layout, x, mean, variance);
   for (let c = 0; c < channels; c++) deviation[c] = Math.sqrt(variance[c] + eps);
-  if (x instanceof Float32Array) normalizeSingle(layout, pass);
-  else {
-    for (let i = 0; i < x.length; i += inner) {
-      const c = (i / inner) % channels;
-      for (let j = i; j < i + inner; j++) {
-        // Divided, not multiplied by the reciprocal: this is what the article's NumPy code does, digit for digit.
-        const value = (x[j] - mean[c]) / deviation[c];
-        normalized[j] = value;
-        y[j] = weight[c] * value + bias[c];
-      }
+  const normalize = x instanceof Float32Array ? normalizeSingle : normalizeDouble;
+  normalize(layout, pass);
+}
+
+/** normalized = (x − mean) / deviation, y = weight · normalized + bias. */
+function normalizeDouble(
+  { channels, inner }: Layout,
+  { x, channels: vectors, normalized, y }: simd.Forward,
+): void {
+  const [weight, bias, mean, , deviation] = vectorsOf(vectors, 5);
+  for (let i = 0; i < x.length; i += inner) {
+    const c = (i / inner) % channels;
+    for (let j = i; j < i + inner; j++) {
+      // Divided, not multiplied by the reciprocal: this is what the article's NumPy code does, digit for digit.
+      const value = (x[j] - mean[c]) / deviation[c];
+      normalized[j] = value;
+      y[j] = weight[c] * value + bias[c];
     }
   }
 }
