@@ -3,10 +3,10 @@
  * @module
  */
 
-import { DropoutLayer } from "./dropout/layer.ts";
+import { checkInstance, checkInteger, checkOptions, formatShape, sameShape } from "./check.ts";
 import { Layer } from "./layer.ts";
-import { Tensor } from "./tensor/mod.ts";
-import { describe, formatShape, sameShape } from "./tensor/tensor.ts";
+import type { Tensor } from "./tensor/mod.ts";
+import { checkTensor } from "./tensor/tensor.ts";
 
 /** How to audit. */
 export interface AuditOptions {
@@ -16,7 +16,7 @@ export interface AuditOptions {
 
 /** A layer, and where it stands in the model. */
 export interface AuditedLayer {
-  /** Indices among the children, from the outside in: "0.2" is child 2 of child 0; "" is the model itself. */
+  /** Names from the outside in: "0.2" is child "2" of child "0"; "" is the model itself. */
   path: string;
   /** Name of its class. */
   name: string;
@@ -40,7 +40,7 @@ export interface AuditReport {
   ok: boolean;
   /** The layers in training mode. */
   stillTraining: AuditedLayer[];
-  /** The layers that can be random in their present mode: dropout layers in training, with p in (0, 1). */
+  /** The layers that can be random in their present mode: those in training that draw, as dropout does with p in (0, 1). */
   random: AuditedLayer[];
   /** The forward passes. */
   repeated: {
@@ -59,48 +59,46 @@ export interface AuditReport {
  * Audits a model in its present mode: it lists the layers that are still training and those that can be random, and
  * compares forward passes bit for bit.
  *
- * Afterwards the model is as before: modes are not touched, each pass gets a copy of `x`, and what passes change is put
- * back: the random streams and masks of dropout layers, and `runningMean`, `runningVar` and `numBatchesTracked`.
+ * Afterwards the model is as before: modes are not touched, each pass gets a copy of `x`, and `snapshot()` puts back what
+ * passes change.
  *
- * What it cannot see: dropout that a `forward` applies as a function, or any other draw there. Only the passes can
- * catch that, by chance, and they advance a stream that no dropout layer owns. What it cannot put back: the input that
- * another layer keeps for its backward pass, so that `backward` needs a forward pass after an audit. What it does not
- * check: that the weights are those that training ended with.
+ * What it cannot see: dropout that a `forward` applies as a function, or any other draw from a stream that is no property
+ * of a layer. Only the passes can catch that, by chance, and they advance that stream. What it does not check: that the
+ * weights are those that training ended with.
  *
- * @param model Any layer; the layers in it are those that `children()` tells.
+ * @example
+ * ```ts
+ * import { auditModel, defaultRng, InvertedDropout, Linear, ones, Sequential } from "./mod.ts";
+ *
+ * const model = new Sequential(new Linear(4, 8, { rng: defaultRng(1) }), new InvertedDropout(0.5, { seed: 2 }));
+ * console.log(auditModel(model, ones([2, 4])).summary); // still training …, random in this mode …
+ * console.log(auditModel(model.eval(), ones([2, 4])).ok); // true
+ * ```
+ *
+ * @param model Any layer; the layers in it are those that `namedLayers()` tells.
  * @param x An input with elements in its output.
  * @returns A report; nothing is thrown if the model fails.
  * @throws {RangeError} if `runs` is not an integer of at least 2, or the output is empty.
  * @throws {TypeError} if the model is not a layer, `x` is not a tensor, or the output changes its shape.
  */
 export function auditModel(model: Layer, x: Tensor, options: AuditOptions = {}): AuditReport {
+  checkInstance("auditModel", model, Layer, "a layer");
+  checkTensor("auditModel", x);
+  checkOptions("auditModel", options, ["runs"]);
   const { runs = 2 } = options;
-  check(model, x, runs);
-  const layers = [...walk(model, [])];
-  const stillTraining = layers.filter(({ layer }) => layer.training).map(identify);
-  const random = layers.filter(({ layer }) => canBeRandom(layer)).map(identify);
-  const difference = withoutTrace(layers.map(({ layer }) => layer), () => comparePasses(model, x, runs));
+  checkInteger("auditModel: runs, to compare passes,", runs, 2);
+  const layers = Array.from(model.namedLayers(), ([path, layer]) => ({ path, layer }));
+  const training = layers.filter(({ layer }) => layer.training);
+  const stillTraining = training.map(identify);
+  const random = training.filter(({ layer }) => layer.isRandom).map(identify);
+  const difference = withoutTrace(model, () => comparePasses(model, x, runs));
   const found = { stillTraining, random, repeated: { runs, same: difference === null, difference } };
   const ok = stillTraining.length === 0 && random.length === 0 && difference === null;
   return { ok, ...found, summary: ok ? [praise(layers.length, runs)] : complaints(found) };
 }
 
-interface PlacedLayer {
-  layer: Layer;
-  path: number[];
-}
-
-function* walk(layer: Layer, path: number[]): Generator<PlacedLayer, void, undefined> {
-  yield { layer, path };
-  for (const [i, child] of layer.children().entries()) yield* walk(child, [...path, i]);
-}
-
-function identify({ layer, path }: PlacedLayer): AuditedLayer {
-  return { path: path.join("."), name: layer.constructor.name };
-}
-
-function canBeRandom(layer: Layer): boolean {
-  return layer instanceof DropoutLayer && layer.training && layer.p > 0 && layer.p < 1;
+function identify({ path, layer }: { path: string; layer: Layer }): AuditedLayer {
+  return { path, name: layer.constructor.name };
 }
 
 /** Passes the input through the model `runs` times; the first difference from the first pass, or `null`. */
@@ -133,36 +131,14 @@ function unravel(flat: number, { shape }: Tensor): number[] {
   return index;
 }
 
-/** Runs `f`, and puts back what its forward passes changed in the layers, also if it throws. */
-function withoutTrace<T>(layers: readonly Layer[], f: () => T): T {
-  const restore = layers.map((layer) =>
-    layer instanceof DropoutLayer ? layer.snapshot() : snapshotStatistics(layer)
-  );
+/** Runs `f`, and puts back what its forward passes changed in the model, also if it throws. */
+function withoutTrace<T>(model: Layer, f: () => T): T {
+  const restore = model.snapshot();
   try {
     return f();
   } finally {
-    restore.forEach((back) => back());
+    restore();
   }
-}
-
-/** What batch normalization changes in each forward pass while training, under the names that it has everywhere. */
-interface RunningStatistics {
-  runningMean?: unknown;
-  runningVar?: unknown;
-  numBatchesTracked?: unknown;
-}
-
-function snapshotStatistics(layer: Layer & RunningStatistics): () => void {
-  const names = ["runningMean", "runningVar"] as const;
-  const copies = names.map((name) => layer[name] instanceof Tensor ? layer[name].clone() : null);
-  const { numBatchesTracked } = layer;
-  return () => {
-    names.forEach((name, i) => {
-      const [now, before] = [layer[name], copies[i]];
-      if (now instanceof Tensor && before !== null) now.data.set(before.data);
-    });
-    if (typeof numBatchesTracked === "number") layer.numBatchesTracked = numBatchesTracked;
-  };
 }
 
 function praise(layers: number, runs: number): string {
@@ -188,16 +164,4 @@ function complaints({ stillTraining, random, repeated }: Omit<AuditReport, "ok" 
 
 function list(layers: readonly AuditedLayer[]): string {
   return layers.map(({ path, name }) => path === "" ? `the model (${name})` : `${path} (${name})`).join(", ");
-}
-
-function check(model: unknown, x: unknown, runs: unknown): void {
-  if (!(model instanceof Layer)) throw new TypeError(`An audit needs a layer, got ${describe(model)}`);
-  if (!(x instanceof Tensor)) {
-    throw new TypeError(`An audit needs a Tensor to pass through the model, got ${describe(x)}`);
-  }
-  if (!Number.isInteger(runs) || (runs as number) < 2) {
-    throw new RangeError(
-      `To compare passes, runs must be an integer of at least 2, got ${describe(runs)}`,
-    );
-  }
 }

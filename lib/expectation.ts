@@ -3,9 +3,9 @@
  * @module
  */
 
+import { checkFunction, checkInteger, describe, sameShape } from "./check.ts";
 import { checkDropProbability, Mask } from "./mask.ts";
 import { Tensor } from "./tensor/mod.ts";
-import { sameShape } from "./tensor/tensor.ts";
 
 /** A mask and the chance that it is drawn. */
 export interface WeightedMask {
@@ -46,9 +46,7 @@ const LARGEST_N = 20;
  * @throws {RangeError} if `n` or `p` is out of range.
  */
 export function* enumerateMasks(n: number, p: number): Generator<WeightedMask, void, undefined> {
-  if (!Number.isInteger(n) || n < 0 || n > LARGEST_N) {
-    throw new RangeError(`All masks can be enumerated for n in [0, ${LARGEST_N}], got ${n}`);
-  }
+  checkInteger("enumerateMasks: n", n, 0, LARGEST_N);
   checkDropProbability(p);
   const probabilityOf = Array.from({ length: n + 1 }, (_, kept) => (1 - p) ** kept * p ** (n - kept));
   for (let word = 0; word < 2 ** n; word++) {
@@ -60,6 +58,15 @@ export function* enumerateMasks(n: number, p: number): Generator<WeightedMask, v
 
 /**
  * The exact expectation and variance of `f(mask)` over all masks of `n` elements.
+ *
+ * @example
+ * ```ts
+ * import { applyMask, exactExpectation, sum, survivorScale, tensor } from "./mod.ts";
+ *
+ * const x = tensor([1, 2, 3]);
+ * const { mean, masks } = exactExpectation((mask) => sum(applyMask(x, mask, survivorScale(0.5))), 3, 0.5);
+ * console.log(mean, masks); // 6, 8
+ * ```
  *
  * @param f Called twice for each mask; must give the same each time, and always the same shape.
  * @param n Number of elements, an integer in [0, 20].
@@ -75,6 +82,7 @@ export function exactExpectation(
   n: number,
   p: number,
 ): ExactResult<number | Tensor> {
+  checkFunction("exactExpectation", f);
   const mean = weightedSum(n, p, (mask) => f(mask));
   const variance = weightedSum(n, p, (mask) => squaredDistance(f(mask), mean));
   return { mean, variance, masks: 2 ** n };
@@ -82,6 +90,15 @@ export function exactExpectation(
 
 /**
  * The mean of `trials` samples, with its standard error.
+ *
+ * @example
+ * ```ts
+ * import { defaultRng, monteCarlo } from "./mod.ts";
+ *
+ * const rng = defaultRng(42);
+ * const { mean, standardError } = monteCarlo(() => rng.random(), 10_000);
+ * console.log(mean, standardError); // close to 0.5, about 0.0029
+ * ```
  *
  * @param sample Called with 0, 1, …; must always give the same shape.
  * @param trials An integer of at least 2.
@@ -94,9 +111,8 @@ export function monteCarlo(
   sample: (trial: number) => number | Tensor,
   trials: number,
 ): MonteCarloResult<number | Tensor> {
-  if (!Number.isInteger(trials) || trials < 2) {
-    throw new RangeError(`A standard error needs an integer number of trials, at least 2, got ${trials}`);
-  }
+  checkFunction("monteCarlo", sample);
+  checkInteger("monteCarlo: trials, for a standard error,", trials, 2);
   const first = sample(0);
   const mean = Float64Array.from(elements(first));
   const squares = new Float64Array(mean.length);
@@ -142,7 +158,9 @@ function squaredDistance(value: number | Tensor, mean: number | Tensor): number 
 }
 
 function elements(value: number | Tensor): ArrayLike<number> {
-  return typeof value === "number" ? [value] : value.data;
+  if (typeof value === "number") return [value];
+  if (value instanceof Tensor) return value.data;
+  throw new TypeError(`An expectation needs numbers or tensors, got ${describe(value)}`);
 }
 
 /** A number if the samples are numbers, else a float64 tensor of their shape. */

@@ -3,8 +3,10 @@
  * @module
  */
 
+import { checkFunction, checkOptions, checkRange } from "./check.ts";
+import { Layer } from "./layer.ts";
 import { Tensor, zeros } from "./tensor/mod.ts";
-import { describe, formatShape, sameShape } from "./tensor/tensor.ts";
+import { checkTensor, sameNumbers } from "./tensor/tensor.ts";
 
 /** Options of `gradcheck`. */
 export interface GradcheckOptions {
@@ -16,7 +18,9 @@ export interface GradcheckOptions {
 
 /** One entry of the Jacobian, as the two methods see it. */
 export interface GradientEntry {
-  /** Flat index of the input element. */
+  /** What the output is differentiated by: "input", or the name of a parameter. */
+  of: string;
+  /** Flat index of the element of that. */
   input: number;
   /** Flat index of the output element. */
   output: number;
@@ -24,7 +28,7 @@ export interface GradientEntry {
   analytic: number;
   /** What the differences say; at a kink, the nearest slope between the two sides. */
   numeric: number;
-  /** Their distance beyond rounding, relative to the larger of them (but at least 10⁻⁴ of the largest entry). */
+  /** Their distance beyond rounding, relative to the larger of them. */
   relativeError: number;
 }
 
@@ -47,11 +51,24 @@ export interface GradcheckReport {
 /** ∛ε for float64: the step at which rounding (ε/h) and curvature (h²) cost the same. */
 const STEP = Math.cbrt(Number.EPSILON);
 
+/** ε^⅕, the step at which rounding and what is left of curvature cost the same once two steps are combined. */
+const WIDE_STEP = Number.EPSILON ** 0.2;
+
+/** Entries below this fraction of the largest are small enough for rounding to hide errors: they are looked at twice. */
+const SMALL = 1e-4;
+
 /** Slopes to the left and to the right that differ by more than this fraction show a kink, not curvature. */
 const KINK = 1e-3;
 
 /**
  * The gradient of `f` at `x` by central differences, (f(x+h) − f(x−h)) / 2h for each element.
+ *
+ * @example
+ * ```ts
+ * import { multiply, numericalGradient, sum, tensor } from "./mod.ts";
+ *
+ * console.log(numericalGradient((x) => sum(multiply(x, x)), tensor([1, 2])).toArray()); // close to [2, 4]
+ * ```
  *
  * @param f A smooth function that gives the same number each time.
  * @param x float64, any shape. Not changed.
@@ -62,9 +79,13 @@ const KINK = 1e-3;
 export function numericalGradient(
   f: (x: Tensor) => number,
   x: Tensor,
-  { step = STEP }: { step?: number } = {},
+  options: { step?: number } = {},
 ): Tensor {
-  requireFloat64("numericalGradient", x);
+  checkFunction("numericalGradient", f);
+  checkFloat64("numericalGradient", x);
+  checkOptions("numericalGradient", options, ["step"]);
+  const { step = STEP } = options;
+  checkRange("numericalGradient: step", step);
   const gradient = zeros(x.shape);
   for (let i = 0; i < x.size; i++) {
     const [left, right] = neighbours(x, i, step);
@@ -76,48 +97,173 @@ export function numericalGradient(
 /**
  * Compares a backward pass with central differences, entry by entry of the Jacobian.
  *
+ * A layer is checked for its input and for all parameters in it, in the mode that it is in. Masks and statistics are
+ * frozen: before each forward pass all streams and buffers are put back, and in the end everything is.
+ *
+ * @example
+ * ```ts
+ * import { defaultRng, gradcheck, InvertedDropout, Linear, normal, Sequential, Tanh } from "./mod.ts";
+ *
+ * const rng = defaultRng(42);
+ * const model = new Sequential(new Linear(4, 3, { rng }), new Tanh(), new InvertedDropout(0.5, { seed: 1 }));
+ * console.log(gradcheck(model, normal([2, 4], { rng })).summary); // passed: 138 entries …
+ * ```
+ *
+ * @param layer All its parameters are float64, and its streams can go back (`getState`, `setState`).
+ * @param x float64, a shape that the layer takes.
+ * @returns A report; nothing is thrown if the gradients disagree.
+ * @throws {TypeError} if `x` or a parameter is not float64, or a gradient does not have the shape of its tensor.
+ * @throws {Error} if two forward passes give different outputs for `x`.
+ */
+export function gradcheck(layer: Layer, x: Tensor, options?: GradcheckOptions): GradcheckReport;
+/**
+ * The same for a function and its backward pass.
+ *
  * @param forward Must give the same output for the same input: for dropout, hold the mask fixed.
  * @param backward Gradient with respect to the output ↦ gradient with respect to the input, at the last `forward`.
  * @param x float64, any shape.
- * @returns A report; nothing is thrown if the gradients disagree.
- * @throws {TypeError} if `x` is not float64, or a gradient does not have the input's shape.
- * @throws {Error} if `forward` gives two different outputs for `x`.
  */
 export function gradcheck(
   forward: (x: Tensor) => Tensor | number,
   backward: (gradOutput: Tensor) => Tensor,
   x: Tensor,
-  { tolerance = 1e-6, step = STEP }: GradcheckOptions = {},
-): GradcheckReport {
-  requireFloat64("gradcheck", x);
-  const output = asTensor(forward(x));
-  requireRepeatable(output, asTensor(forward(x)));
-  const analytic = analyticJacobian(backward, x, output);
-  const rounding = 4 * Number.EPSILON * largestSize(output.data);
-  const slopes = Array.from(
-    { length: x.size },
-    (_, i) => oneSidedSlopes(forward, x, i, output, step, rounding),
-  );
-  const largest = Math.max(0, ...analytic.map(largestSize));
-  let worst: GradientEntry = { input: 0, output: 0, analytic: 0, numeric: 0, relativeError: -1 };
-  let kinks = 0;
-  for (let i = 0; i < x.size; i++) {
-    for (let j = 0; j < output.size; j++) {
-      const { left, right, h, kink } = slopes[i][j];
-      const numeric = kink ? nearest(analytic[j][i], left, right) : (left + right) / 2;
-      const distance = Math.max(0, Math.abs(analytic[j][i] - numeric) - rounding / h);
-      const scale = Math.max(Math.abs(analytic[j][i]), Math.abs(numeric), 1e-4 * largest, Number.MIN_VALUE);
-      // NaN or Infinity in either gradient must not pass: it compares as the worst.
-      const relativeError = Number.isFinite(distance) ? distance / scale : Infinity;
-      if (kink) kinks++;
-      if (relativeError > worst.relativeError) {
-        worst = { input: i, output: j, analytic: analytic[j][i], numeric, relativeError };
-      }
+  options?: GradcheckOptions,
+): GradcheckReport;
+export function gradcheck(...args: unknown[]): GradcheckReport {
+  if (args[0] instanceof Layer && typeof args[1] !== "function") { // a layer may also stand for its forward function
+    const [layer, x, options = {}] = args as [Layer, Tensor, GradcheckOptions?];
+    checkFloat64("gradcheck", x);
+    const restore = layer.snapshot();
+    try {
+      return check(ofLayer(layer, x, restore), options);
+    } finally {
+      restore();
     }
   }
-  const checked = x.size * output.size;
-  const ok = checked > 0 && worst.relativeError <= tolerance;
-  return { ok, worst, checked, kinks, tolerance, summary: summarize(ok, worst, checked, kinks, tolerance) };
+  const [forward, backward, x, options = {}] = args as [
+    (x: Tensor) => Tensor | number,
+    (gradOutput: Tensor) => Tensor,
+    Tensor,
+    GradcheckOptions?,
+  ];
+  checkFunction("gradcheck: forward", forward);
+  checkFunction("gradcheck: backward", backward);
+  checkFloat64("gradcheck", x);
+  return check({
+    variables: [{ name: "input", value: x.clone() }], // a copy: `forward` may write to the tensor that was given
+    forward: ([value]) => asTensor(forward(value)),
+    backward: (gradOutput) => [backward(gradOutput)],
+  }, options);
+}
+
+/** What is checked: an output as a function of several tensors, and the gradients for each of them. */
+interface Checked {
+  variables: { name: string; value: Tensor }[];
+  forward: (values: Tensor[]) => Tensor;
+  backward: (gradOutput: Tensor) => Tensor[];
+}
+
+function ofLayer(layer: Layer, x: Tensor, restore: () => void): Checked {
+  const parameters = layer.parameters();
+  for (const { name, value } of parameters) checkFloat64(`gradcheck: ${name}`, value);
+  return {
+    variables: [{ name: "input", value: x }, ...parameters].map(({ name, value }) => ({
+      name,
+      value: value.clone(),
+    })),
+    forward: ([input, ...values]) => {
+      restore();
+      parameters.forEach(({ value }, i) => value.data.set(values[i].data));
+      return asTensor(layer.forward(input.clone()).clone()); // layers may write to what they get and gave
+    },
+    backward: (gradOutput) => {
+      const gradInput = layer.backward(gradOutput).clone();
+      return [gradInput, ...parameters.map(({ grad }) => grad.clone())];
+    },
+  };
+}
+
+function check(checked: Checked, options: GradcheckOptions): GradcheckReport {
+  checkOptions("gradcheck", options, ["tolerance", "step"]);
+  const { tolerance = 1e-6, step = STEP } = options;
+  checkRange("gradcheck: tolerance", tolerance);
+  checkRange("gradcheck: step", step);
+  const { variables } = checked;
+  const values = variables.map(({ value }) => value);
+  const output = checked.forward(values);
+  requireRepeatable(output, checked.forward(values));
+  const analytic = analyticJacobian(checked, output);
+  const rounding = 4 * Number.EPSILON * largestSize(output.data);
+  const largest = largestSize(analytic.flat().map(largestSize));
+  let worst: GradientEntry = { of: "input", input: 0, output: 0, analytic: 0, numeric: 0, relativeError: -1 };
+  let kinks = 0;
+  variables.forEach(({ name, value }, v) => {
+    const forward = (moved: Tensor) => checked.forward(values.map((other, w) => v === w ? moved : other));
+    for (let i = 0; i < value.size; i++) {
+      const slopes = oneSidedSlopes(forward, value, i, output, step, rounding);
+      let closer: ((j: number) => CloserLook) | undefined;
+      for (let j = 0; j < output.size; j++) {
+        const { left, right, h, kink } = slopes[j];
+        const exact = analytic[j][v][i];
+        let numeric = kink ? nearest(exact, left, right) : (left + right) / 2;
+        let noise = rounding / h;
+        let floor = Number.MIN_VALUE;
+        if (Math.max(Math.abs(exact), Math.abs(numeric)) < SMALL * largest && exact !== numeric) {
+          const look = kink ? undefined : (closer ??= lookTwice(forward, value, i, rounding))(j);
+          if (look?.agreesWith(numeric, noise)) ({ numeric, noise } = look);
+          else floor = SMALL * largest; // a kink lies nearby, and the second look goes past it
+        }
+        const distance = Math.max(0, Math.abs(exact - numeric) - noise);
+        const scale = Math.max(Math.abs(exact), Math.abs(numeric), floor);
+        // NaN or Infinity in either gradient must not pass: it compares as the worst.
+        const relativeError = Number.isFinite(distance) ? distance / scale : Infinity;
+        if (kink) kinks++;
+        if (relativeError > worst.relativeError) {
+          worst = { of: name, input: i, output: j, analytic: exact, numeric, relativeError };
+        }
+      }
+    }
+  });
+  const checkedEntries = output.size * values.reduce((total, { size }) => total + size, 0);
+  const ok = checkedEntries > 0 && worst.relativeError <= tolerance;
+  const summary = summarize(ok, worst, checkedEntries, kinks, tolerance);
+  return { ok, worst, checked: checkedEntries, kinks, tolerance, summary };
+}
+
+/** What wider steps say about one entry. */
+interface CloserLook {
+  numeric: number;
+  /** How far rounding may move it. */
+  noise: number;
+  /** False if the narrow step's slope is too far away: then something happens between the steps. */
+  agreesWith: (narrow: number, noise: number) => boolean;
+}
+
+/**
+ * The slopes at element i by Richardson's extrapolation from the steps h and 2h: their curvature cancels, so that h may
+ * be a hundred times wider, and rounding matters a hundred times less.
+ */
+function lookTwice(
+  forward: (x: Tensor) => Tensor,
+  x: Tensor,
+  i: number,
+  rounding: number,
+): (j: number) => CloserLook {
+  const [once, twice] = [1, 2].map((factor) => {
+    const [below, above] = neighbours(x, i, factor * WIDE_STEP);
+    const [low, high] = [forward(below.x), forward(above.x)];
+    const h = above.at - below.at;
+    return { h, slope: (j: number) => (high.data[j] - low.data[j]) / h };
+  });
+  return (j) => {
+    const [near, far] = [once.slope(j), twice.slope(j)];
+    const numeric = near + (near - far) / 3;
+    const noise = 4 * rounding / once.h;
+    // What curvature does to the narrow step is far less than what it does to the wide ones.
+    const agreesWith = (narrow: number, narrowNoise: number) =>
+      Math.abs(narrow - numeric) <= narrowNoise + noise + 1e-3 * Math.abs(near - far);
+    return { numeric, noise, agreesWith };
+  };
 }
 
 function summarize(
@@ -128,7 +274,7 @@ function summarize(
   tolerance: number,
 ): string {
   if (checked === 0) return "nothing to check: the input or the output is empty";
-  const entry = `∂output[${worst.output}]/∂input[${worst.input}]`;
+  const entry = `∂output[${worst.output}]/∂${worst.of}[${worst.input}]`;
   return `${ok ? "passed" : "FAILED"}: ${checked} entries${
     kinks > 0 ? ` (${kinks} at a kink)` : ""
   }; worst ${entry}: ` +
@@ -136,20 +282,16 @@ function summarize(
     `relative error ${worst.relativeError.toExponential(1)} (tolerance ${tolerance.toExponential(0)})`;
 }
 
-/** Row j: the gradient of output j, by one backward pass each. */
-function analyticJacobian(backward: (g: Tensor) => Tensor, x: Tensor, output: Tensor): Float64Array[] {
+/** For output j, by one backward pass each: the gradients of all variables. */
+function analyticJacobian({ variables, backward }: Checked, output: Tensor): Float64Array[][] {
   return Array.from({ length: output.size }, (_, j) => {
     const oneHot = zeros(output.shape);
     oneHot.data[j] = 1;
-    const gradInput = backward(oneHot);
-    if (!sameShape(gradInput.shape, x.shape)) {
-      throw new TypeError(
-        `backward must return the input's shape, ${formatShape(x.shape)}, got ${
-          formatShape(gradInput.shape)
-        }`,
-      );
-    }
-    return Float64Array.from(gradInput.data);
+    return backward(oneHot).map((gradient, v) => {
+      const { name, value } = variables[v];
+      checkTensor(`gradcheck: the gradient of ${name}, as backward gives it,`, gradient, value.shape);
+      return Float64Array.from(gradient.data);
+    });
   });
 }
 
@@ -171,7 +313,7 @@ interface Slopes {
 
 /** For each output: the slope to the left and to the right of input i; with a smaller step if they disagree. */
 function oneSidedSlopes(
-  forward: (x: Tensor) => Tensor | number,
+  forward: (x: Tensor) => Tensor,
   x: Tensor,
   i: number,
   center: Tensor,
@@ -180,7 +322,7 @@ function oneSidedSlopes(
 ): Slopes[] {
   const slopes = (size: number): Slopes[] => {
     const [below, above] = neighbours(x, i, size);
-    const [low, high] = [asTensor(forward(below.x)), asTensor(forward(above.x))];
+    const [low, high] = [forward(below.x), forward(above.x)];
     const h = above.at - x.data[i];
     return Array.from(center.data, (middle, j) => {
       const left = (middle - low.data[j]) / (x.data[i] - below.at);
@@ -219,21 +361,21 @@ function neighbours(x: Tensor, i: number, step: number): { x: Tensor; at: number
 
 function asTensor(value: Tensor | number): Tensor {
   if (typeof value === "number") return new Tensor(Float64Array.of(value), []);
-  requireFloat64("gradcheck", value);
+  checkFloat64("gradcheck: the output", value);
   return value;
 }
 
-function requireFloat64(name: string, x: Tensor): void {
-  if (!(x instanceof Tensor) || x.dtype !== "float64") {
-    const came = x instanceof Tensor ? `a ${x.dtype} tensor` : describe(x);
+function checkFloat64(where: string, x: unknown): asserts x is Tensor {
+  checkTensor(where, x);
+  if (x.dtype !== "float64") {
     throw new TypeError(
-      `${name} needs a float64 tensor, since differences of float32 keep 3 digits; got ${came}`,
+      `${where} needs a float64 tensor, since differences of float32 keep 3 digits; got a ${x.dtype} tensor`,
     );
   }
 }
 
 function requireRepeatable(first: Tensor, second: Tensor): void {
-  if (first.data.some((value, j) => !Object.is(value, second.data[j]))) {
+  if (!sameNumbers(first, second)) {
     throw new Error(
       "gradcheck needs a function that repeats: two calls with the same input differ. Hold the mask fixed.",
     );

@@ -1,23 +1,49 @@
 /**
- * What all layers share: they are called like functions, and they are in training or in evaluation mode.
+ * What all layers share: they are called like functions, are in training or in evaluation mode, know the layers in them
+ * by name, and can be saved and put back.
+ *
+ * @example
+ * A layer of one's own: its layers are found in its properties.
+ * ```ts
+ * import { defaultRng, InvertedDropout, Layer, Linear, ones, type Tensor } from "./mod.ts";
+ *
+ * class Net extends Layer {
+ *   readonly first = new Linear(4, 8, { rng: defaultRng(1) });
+ *   readonly dropout = new InvertedDropout(0.5, { seed: 2 });
+ *   readonly last = new Linear(8, 2, { rng: defaultRng(3) });
+ *   override forward(x: Tensor): Tensor {
+ *     return this.last(this.dropout(this.first(x)));
+ *   }
+ *   override backward(gradOutput: Tensor): Tensor {
+ *     return this.first.backward(this.dropout.backward(this.last.backward(gradOutput)));
+ *   }
+ * }
+ * const net = new Net();
+ * console.log(net.parameters().map(({ name }) => name)); // first.weight, first.bias, last.weight, last.bias
+ * console.log(net.eval()(ones([3, 4])).shape); // [3, 2]
+ * ```
  * @module
  */
 
-import type { Tensor } from "./tensor/mod.ts";
+import { checkFlag, checkOptions, describe, formatShape, sameShape } from "./check.ts";
+import { Mask } from "./mask.ts";
+import type { RandomStream } from "./random/mod.ts";
+import { type NestedNumbers, type SavedTensor, Tensor, tensor, zeros } from "./tensor/mod.ts";
+import { checkTensor } from "./tensor/tensor.ts";
 
 /** An object that is a function: calling it calls its `forward`. */
 export abstract class Callable {
   /** Returns the function instead of a plain object. */
   constructor() {
-    const call = (x: Tensor): Tensor => (call as Layer).forward(x);
+    const call = (x: Tensor, options?: object): Tensor => (call as Layer).forward(x, options);
     return Object.setPrototypeOf(call, new.target.prototype);
   }
 }
 
-/** A layer can be called: `layer(x)` is `layer.forward(x)`. */
+/** A layer can be called: `layer(x, options)` is `layer.forward(x, options)`. */
 export interface Layer {
   /** The forward pass. */
-  (x: Tensor): Tensor;
+  (x: Tensor, options?: object): Tensor;
 }
 
 /** A tensor that training changes, and the gradient that the last backward pass gave it. */
@@ -30,9 +56,43 @@ export interface Parameter {
   readonly grad: Tensor;
 }
 
-/** Base of all layers: `forward`, `backward`, and the switch between training and evaluation. */
+/** Parameters and buffers by name; `JSON.stringify` keeps them bit for bit. */
+export type StateDict = Record<string, Tensor>;
+
+/** What `loadStateDict` takes: tensors, what JSON made of them, or nested arrays such as PyTorch's `tolist()` gives. */
+export type SavedStateDict = Readonly<Record<string, Tensor | SavedTensor | NestedNumbers>>;
+
+/** Which names a saved state and a model do not share. */
+export interface LoadReport {
+  /** Names that the model has and the saved state has not. */
+  missingKeys: string[];
+  /** Names that the saved state has and the model has not. */
+  unexpectedKeys: string[];
+}
+
+/** Parameters from tensors, each with a gradient of zeros; `null` is left out. */
+export function parametersFrom(tensors: Readonly<Record<string, Tensor | null>>): readonly Parameter[] {
+  return Object.entries(tensors ?? {}).flatMap(([name, value]) => {
+    if (value === null) return [];
+    checkTensor(`parametersFrom: ${name}`, value);
+    return [{ name, value, grad: zeros(value.shape, value.dtype) }];
+  });
+}
+
+/**
+ * Base of all layers.
+ *
+ * A layer of one's own has `forward` and `backward`. Its layers, streams and what a pass leaves for the next one are
+ * ordinary properties: those with `#` stay hidden from `train`, `parameters`, `snapshot` and all else below.
+ */
 export abstract class Layer extends Callable {
   #training = true;
+
+  /** The output for `x`. */
+  abstract forward(x: Tensor, options?: object): Tensor;
+
+  /** The gradient with respect to the last input, given the gradient with respect to the last output. */
+  abstract backward(gradOutput: Tensor, options?: object): Tensor;
 
   /** True while training (the initial mode), false in evaluation. */
   get training(): boolean {
@@ -41,9 +101,7 @@ export abstract class Layer extends Callable {
 
   /** Switches this layer and all layers in it to training mode, or with `false` to evaluation mode. */
   train(mode = true): this {
-    if (typeof mode !== "boolean") {
-      throw new TypeError(`train(mode) needs true or false, got ${String(mode)}`);
-    }
+    checkFlag("train: mode", mode);
     this.#training = mode;
     for (const child of this.children()) child.train(mode);
     return this;
@@ -54,19 +112,243 @@ export abstract class Layer extends Callable {
     return this.train(false);
   }
 
-  /** The layers that this one is made of; none by default. */
+  /** True if this layer itself draws random numbers while training: by default, if it has a stream. */
+  get isRandom(): boolean {
+    return this.#streams().length > 0;
+  }
+
+  /** The layers directly in this one. */
   children(): readonly Layer[] {
+    return this.namedChildren().map(([, layer]) => layer);
+  }
+
+  /**
+   * The layers directly in this one, by name. By default those that its properties hold, by themselves or in arrays, as
+   * in PyTorch: `hidden`, or `blocks.0`, `blocks.1`.
+   */
+  namedChildren(): readonly (readonly [name: string, layer: Layer])[] {
+    return Object.entries(this).flatMap(([name, value]) => {
+      if (value instanceof Layer) return [[name, value] as const];
+      if (!Array.isArray(value)) return [];
+      return value.flatMap((item, i) => item instanceof Layer ? [[`${name}.${i}`, item] as const] : []);
+    });
+  }
+
+  /** This layer, under the name "", and all layers in it by their paths, as in "0.hidden"; parents before children. */
+  namedLayers(): ReadonlyMap<string, Layer> {
+    const paths = new Map<Layer, string>(); // a layer in two places is listed once
+    const visit = (layer: Layer, path: string) => {
+      if (paths.has(layer)) return;
+      paths.set(layer, path);
+      for (const [name, child] of layer.namedChildren()) visit(child, join(path, name));
+    };
+    visit(this, "");
+    return new Map(Array.from(paths, ([layer, path]) => [path, layer]));
+  }
+
+  /** What training changes in this layer itself; nothing by default. `parametersFrom` helps. */
+  ownParameters(): readonly Parameter[] {
     return [];
   }
 
-  /** What training changes in this layer and in all layers in it. */
-  parameters(): readonly Parameter[] {
-    return this.children().flatMap((child) => child.parameters());
+  /** What else this layer itself keeps from step to step, such as running statistics; nothing by default. */
+  ownBuffers(): Readonly<Record<string, Tensor>> {
+    return {};
   }
 
-  /** The output for `x`. */
-  abstract forward(x: Tensor): Tensor;
+  /** What training changes in this layer and in all layers in it, named by their paths, as in "0.weight". */
+  parameters(): readonly Parameter[] {
+    return Array.from(this.namedLayers()).flatMap(([path, layer]) =>
+      layer.ownParameters().map((parameter) => ({ ...parameter, name: join(path, parameter.name) }))
+    );
+  }
 
-  /** The gradient with respect to the last input, given the gradient with respect to the last output. */
-  abstract backward(gradOutput: Tensor): Tensor;
+  /**
+   * Copies of all parameters and buffers, under the names that PyTorch gives them.
+   *
+   * @example
+   * ```ts
+   * import { BatchNorm, defaultRng, Linear, Sequential } from "./mod.ts";
+   *
+   * const make = (seed: number) => new Sequential(new Linear(4, 2, { rng: defaultRng(seed) }), new BatchNorm(2));
+   * const saved = JSON.stringify(make(1).stateDict());
+   * const model = make(2);
+   * model.loadStateDict(JSON.parse(saved)); // bit for bit
+   * console.log(Object.keys(model.stateDict())); // 0.weight, 0.bias, 1.weight, …, 1.running_mean, …
+   * ```
+   */
+  stateDict(): StateDict {
+    return Object.fromEntries(Array.from(this.#tensors(), ([name, value]) => [name, value.clone()]));
+  }
+
+  /**
+   * Copies saved parameters and buffers into this layer and the layers in it.
+   *
+   * @param options.strict False: names that only one side has are passed over, and reported. Default true.
+   * @returns The names that only one side has.
+   * @throws {TypeError} if a name is missing or unexpected while strict, or a shape or type differs. Nothing is changed
+   *   then.
+   */
+  loadStateDict(state: SavedStateDict, options: { strict?: boolean } = {}): LoadReport {
+    checkOptions("loadStateDict", options, ["strict"]);
+    const { strict = true } = options;
+    checkFlag("loadStateDict: strict", strict);
+    if (typeof state !== "object" || state === null) {
+      throw new TypeError(
+        `loadStateDict needs tensors by name, as stateDict() gives them, got ${describe(state)}`,
+      );
+    }
+    const own = this.#tensors();
+    const missingKeys = Array.from(own.keys()).filter((name) => !Object.hasOwn(state, name));
+    const unexpectedKeys = Object.keys(state).filter((name) => !own.has(name));
+    if (strict && missingKeys.length + unexpectedKeys.length > 0) {
+      throw new TypeError(
+        `loadStateDict: the saved state lacks [${missingKeys.join(", ")}] and has besides ` +
+          `[${unexpectedKeys.join(", ")}]; { strict: false } passes them over`,
+      );
+    }
+    const loaded = Array.from(
+      own,
+      ([name, value]) => Object.hasOwn(state, name) ? fitting(name, state[name], value) : value,
+    );
+    Array.from(own.values()).forEach((value, i) => value.data.set(loaded[i].data));
+    return { missingKeys, unexpectedKeys };
+  }
+
+  /** The states of all streams in this layer and in the layers in it, by name, as in "2.rng": plain data for JSON. */
+  streamStates(): Record<string, object> {
+    return Object.fromEntries(
+      Array.from(this.#namedStreams(), ([name, stream]) => [name, stream.getState()]),
+    );
+  }
+
+  /**
+   * Brings all streams to saved states.
+   *
+   * @param states As `streamStates` gives them.
+   * @throws {TypeError} if a name is missing or unexpected, or a state is of another kind of stream.
+   */
+  loadStreamStates(states: Readonly<Record<string, object>>): void {
+    const streams = this.#namedStreams();
+    const [needed, came] = [Array.from(streams.keys()), Object.keys(states ?? {})];
+    if (needed.toSorted().join() !== came.toSorted().join()) {
+      throw new TypeError(
+        `loadStreamStates: the streams of this model are [${needed.join(", ")}], got states of [${
+          came.join(", ")
+        }]`,
+      );
+    }
+    const before = this.streamStates();
+    try {
+      streams.forEach((stream, name) => stream.setState(states[name]));
+    } catch (error) {
+      streams.forEach((stream, name) => stream.setState(before[name]));
+      throw error;
+    }
+  }
+
+  /**
+   * Remembers all that passes and steps change in this layer and in the layers in it: parameters, gradients, buffers,
+   * streams, modes, and what forward passes left.
+   *
+   * @returns Puts it all back.
+   */
+  snapshot(): () => void {
+    const restores = Array.from(this.namedLayers().values(), (layer) => layer.#snapshotOwn());
+    return () => restores.forEach((restore) => restore());
+  }
+
+  /** What a printed model says of this layer besides its class: `p=0.5`. PyTorch's `extra_repr`. */
+  protected extraRepr(): string {
+    return "";
+  }
+
+  /** The layer and all layers in it, as PyTorch prints them. */
+  override toString(): string {
+    const name = this.constructor.name;
+    const children = this.namedChildren();
+    if (children.length === 0) return `${name}(${this.extraRepr()})`;
+    const lines = children.map(([path, child]) => `(${path}): ${child}`.replaceAll("\n", "\n  "));
+    return `${name}(${this.extraRepr()}\n  ${lines.join("\n  ")}\n)`;
+  }
+
+  /** What `console.log` and a notebook print. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+
+  #streams(): [name: string, stream: RandomStream][] {
+    return Object.entries(this).filter(([, value]) => isStream(value));
+  }
+
+  #namedStreams(): Map<string, RandomStream> {
+    return new Map(
+      Array.from(this.namedLayers()).flatMap(([path, layer]) =>
+        layer.#streams().map(([name, stream]) => [join(path, name), stream] as const)
+      ),
+    );
+  }
+
+  #tensors(): Map<string, Tensor> {
+    return new Map(
+      Array.from(this.namedLayers()).flatMap(([path, layer]) => [
+        ...layer.ownParameters().map(({ name, value }) => [join(path, name), value] as const),
+        ...Object.entries(layer.ownBuffers()).map(([name, value]) => [join(path, name), value] as const),
+      ]),
+    );
+  }
+
+  #snapshotOwn(): () => void {
+    const training = this.#training;
+    const own: [string, unknown][] = Object.entries(this);
+    const restores = [own, this.ownBuffers(), this.ownParameters()].map(remember);
+    return () => {
+      restores.forEach((restore) => restore());
+      for (const [name, value] of own) (this as unknown as Record<string, unknown>)[name] = value;
+      this.#training = training;
+    };
+  }
+}
+
+function join(path: string, name: string): string {
+  return path === "" ? name : `${path}.${name}`;
+}
+
+function isStream(value: unknown): value is RandomStream {
+  const { getState, setState } = (value ?? {}) as Partial<RandomStream>;
+  return typeof getState === "function" && typeof setState === "function";
+}
+
+/** Remembers what a value holds: numbers, bits, a stream's place, and so on inside arrays and plain objects. */
+function remember(value: unknown): () => void {
+  if (value instanceof Layer || typeof value !== "object" || value === null) return () => {};
+  if (value instanceof Tensor) return rememberArray(value.data);
+  if (value instanceof Mask) return rememberArray(value.bits);
+  if (isStream(value)) {
+    const state = value.getState();
+    return () => value.setState(state);
+  }
+  const isPlain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
+  const inside = isPlain ? Object.values(value).map(remember) : [];
+  return () => inside.forEach((restore) => restore());
+}
+
+function rememberArray(array: Float32Array | Float64Array | Uint8Array): () => void {
+  const copy = array.slice();
+  return () => array.set(copy);
+}
+
+/** A saved tensor, if it fits the one that it is to replace. */
+function fitting(name: string, saved: SavedStateDict[string], own: Tensor): Tensor {
+  const isNested = typeof saved === "number" || Array.isArray(saved);
+  const value = saved instanceof Tensor
+    ? saved
+    : isNested
+    ? tensor(saved, own.dtype)
+    : tensor(saved as SavedTensor);
+  if (sameShape(value.shape, own.shape) && value.dtype === own.dtype) return value;
+  throw new TypeError(
+    `loadStateDict: ${name} must be ${own.dtype} of shape ${formatShape(own.shape)}, ` +
+      `got ${value.dtype} of shape ${formatShape(value.shape)}`,
+  );
 }

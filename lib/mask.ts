@@ -3,9 +3,20 @@
  * @module
  */
 
-import { allocate, describe, formatShape, sameShape, type Shape, sizeOf } from "./tensor/tensor.ts";
-import { type DType, Tensor } from "./tensor/mod.ts";
+import {
+  checkInstance,
+  checkOptions,
+  checkProbability,
+  describe,
+  formatShape,
+  type Interval,
+  sameShape,
+} from "./check.ts";
 import type { RandomStream } from "./random/mod.ts";
+import { checkStream } from "./random/stream.ts";
+import { broadcastShapes } from "./tensor/elementwise.ts";
+import { type DType, type Shape, Tensor } from "./tensor/mod.ts";
+import { allocate, broadcastStrides, forEachBroadcast, sizeOf } from "./tensor/tensor.ts";
 
 /** Which elements of a tensor are kept (1) and which are dropped (0). */
 export class Mask {
@@ -24,6 +35,7 @@ export class Mask {
    * @throws {TypeError} if the bits do not fit the shape.
    */
   constructor(bits: Uint8Array, shape: Shape) {
+    checkInstance("Mask", bits, Uint8Array, "its bits in a Uint8Array");
     this.size = sizeOf(shape);
     const unused = bits.length * 8 - this.size;
     if (unused < 0 || unused >= 8 || (unused > 0 && bits[bits.length - 1] >> (8 - unused) !== 0)) {
@@ -36,14 +48,29 @@ export class Mask {
     this.shape = Object.isFrozen(shape) ? shape : Object.freeze([...shape]);
   }
 
-  /** A mask from zeros and ones, for examples and tests. */
+  /** A mask of one axis from zeros and ones, for examples and tests. */
   static of(...keep: number[]): Mask {
-    const bits = new Uint8Array(Math.ceil(keep.length / 8));
-    keep.forEach((bit, i) => {
+    return Mask.from(keep);
+  }
+
+  /**
+   * A mask from zeros and ones in a list or a tensor.
+   *
+   * @param shape By default the tensor's, or one axis.
+   * @throws {TypeError} if another number comes, or the shape does not fit.
+   */
+  static from(keep: ArrayLike<number> | Tensor, shape?: Shape): Mask {
+    const values = keep instanceof Tensor ? keep.data : keep;
+    if (typeof values !== "object" || typeof values?.length !== "number") {
+      throw new TypeError(`A mask needs a list of zeros and ones, got ${describe(keep)}`);
+    }
+    const bits = new Uint8Array(Math.ceil(values.length / 8));
+    for (let i = 0; i < values.length; i++) {
+      const bit = values[i];
       if (bit !== 0 && bit !== 1) throw new TypeError(`A mask holds zeros and ones, got ${describe(bit)}`);
       bits[i >> 3] |= bit << (i & 7);
-    });
-    return new Mask(bits, [keep.length]);
+    }
+    return new Mask(bits, shape ?? (keep instanceof Tensor ? keep.shape : [values.length]));
   }
 
   /** 1 if element `i`, counted in row-major order, is kept, else 0. */
@@ -72,37 +99,60 @@ export class Mask {
   reshape(shape: Shape): Mask {
     return new Mask(this.bits, shape);
   }
+
+  /**
+   * The mask repeated to fill a shape: axes are aligned at the end, and a length of 1 stretches, as in NumPy.
+   *
+   * @returns The mask itself if it has that shape already.
+   * @throws {TypeError} if it does not fit.
+   */
+  broadcastTo(shape: Shape): Mask {
+    const size = sizeOf(shape);
+    if (sameShape(this.shape, shape)) return this;
+    if (!sameShape(broadcastShapes("mask", this.shape, shape), shape)) {
+      throw new TypeError(
+        `A mask of shape ${formatShape(this.shape)} does not broadcast to ${formatShape(shape)}`,
+      );
+    }
+    const strides = broadcastStrides(this.shape, shape.length);
+    const mask = new Mask(new Uint8Array(Math.ceil(size / 8)), shape);
+    forEachBroadcast(shape, strides, (to, from) => mask.bits[to >> 3] |= this.get(from) << (to & 7));
+    return mask;
+  }
+}
+
+/** What `drawMask` needs to know. */
+export interface DrawMaskOptions {
+  /** Advanced by one draw per element (at p = 1, a Generator by none, as in NumPy). Required. */
+  rng: RandomStream;
+  /** Receives the mask, so that nothing is allocated. */
+  out?: Mask | undefined;
 }
 
 /**
  * Draws a mask: each element is kept with probability 1 − `p`, independently of the others.
  *
+ * @example
+ * ```ts
+ * import { defaultRng, drawMask, invertedDropout, ones } from "./mod.ts";
+ *
+ * const mask = drawMask([1, 4], 0.5, { rng: defaultRng(42) });
+ * console.log(mask.kept, invertedDropout(ones([3, 4]), 0.5, { mask }).output.toArray()); // one mask for three rows
+ * ```
+ *
  * @param shape Shape of the tensor to be masked.
  * @param p Drop probability, in [0, 1].
- * @param rng Advanced by one draw per element (at p = 1, a Generator by none, as in NumPy).
- * @param options.out Receives the mask, so that nothing is allocated.
  * @throws {RangeError} if `p` is NaN or outside [0, 1].
  * @throws {TypeError} if there is no stream, or `out` has another shape.
  */
-export function drawMask(shape: Shape, p: number, rng: RandomStream, { out }: { out?: Mask } = {}): Mask {
+export function drawMask(shape: Shape, p: number, options: DrawMaskOptions): Mask {
+  checkOptions("drawMask", options, ["rng", "out"]);
+  const { rng, out } = options;
   checkDropProbability(p);
-  checkStream(rng);
+  checkStream("drawMask", rng);
   const mask = resultMask(shape, out);
   rng.bernoulliBits(1 - p, mask.size, mask.bits);
   return mask;
-}
-
-/**
- * Refuses what is not a stream that masks can be drawn from.
- *
- * @throws {TypeError} if it has no `bernoulliBits`.
- */
-export function checkStream(rng: unknown): asserts rng is RandomStream {
-  if (typeof (rng as RandomStream | undefined)?.bernoulliBits !== "function") {
-    throw new TypeError(
-      `Drawing a mask needs a random stream such as defaultRng(seed), got ${describe(rng)}`,
-    );
-  }
 }
 
 /** The mask that draws go to: `out` if it was given and fits, else a new one. */
@@ -113,16 +163,7 @@ export function resultMask(shape: Shape, out: Mask | undefined): Mask {
   throw new TypeError(`The mask must have shape ${formatShape(shape)}, got ${came}`);
 }
 
-/**
- * Refuses what is not a drop probability.
- *
- * @param p What came.
- * @param open True if p = 1 is not allowed either.
- * @throws {TypeError} if `p` is not a number.
- * @throws {RangeError} if it is NaN or outside [0, 1], or [0, 1) if `open`.
- */
-export function checkDropProbability(p: unknown, open = false): asserts p is number {
-  const message = `Dropout probability must be in [0, 1${open ? ")" : "]"}, got ${describe(p)}`;
-  if (typeof p !== "number") throw new TypeError(message);
-  if (!(p >= 0 && (open ? p < 1 : p <= 1))) throw new RangeError(message);
+/** Refuses what is not a drop probability. Throws as `checkProbability` does. */
+export function checkDropProbability(p: unknown, interval?: Interval): asserts p is number {
+  checkProbability("Dropout probability", p, interval);
 }

@@ -12,17 +12,18 @@
  * console.log(mean(dropout.eval()(x))); // 1: evaluation changes nothing
  * ```
  *
- * Computer algebra is in `symbolic.ts`, the article's demonstrations in `experiments/`, and what notebooks need in
- * `jupyter/mod.ts`; they load more, so that they are imported by name.
+ * `frameworks/mod.ts` has the same operation under the names, defaults and ranges of PyTorch, Keras, Flax, ONNX and
+ * TensorFlow 1. Computer algebra is in `symbolic.ts`, the article's demonstrations in `article/`, what the notebooks add
+ * in `experiments/`, what notebooks need in `jupyter/mod.ts`; they load more, so that all of these are imported by name.
  * @module
  */
 
 export * from "./tensor/mod.ts";
 export * from "./random/mod.ts";
-export * from "./mask.ts";
-export * from "./workspace.ts";
-export { withoutSimd } from "./simd/instance.ts";
-export * from "./layer.ts";
+export { drawMask, type DrawMaskOptions, Mask } from "./mask.ts";
+export { Workspace } from "./workspace.ts";
+export { Layer, type LoadReport, type Parameter, parametersFrom } from "./layer.ts";
+export { type SavedStateDict, type StateDict } from "./layer.ts";
 export * from "./dropout/mod.ts";
 export * from "./batch_norm/mod.ts";
 export * from "./nn/mod.ts";

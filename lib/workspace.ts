@@ -4,9 +4,10 @@
  */
 
 import { Mask } from "./mask.ts";
-import { adopt, aligned, FIRST_ADDRESS } from "./simd/instance.ts";
-import { type DType, Tensor } from "./tensor/mod.ts";
-import { formatShape, type Shape, sizeOf } from "./tensor/tensor.ts";
+import { adopt, aligned, FIRST_ADDRESS } from "./simd/kernels.ts";
+import { checkInteger, describe, formatShape } from "./check.ts";
+import { type DType, type Shape, Tensor } from "./tensor/mod.ts";
+import { checkTensor, sizeOf } from "./tensor/tensor.ts";
 
 const PAGE = 65536;
 const LARGEST = 65536 * PAGE - FIRST_ADDRESS;
@@ -22,9 +23,9 @@ const LARGEST = 65536 * PAGE - FIRST_ADDRESS;
  *
  * using workspace = new Workspace(2 ** 20);
  * const x = workspace.copy(ones([100, 1000], "float32"));
- * const [out, mask] = [workspace.zeros(x.shape, x.dtype), workspace.mask(x.shape)];
+ * const [out, maskOut] = [workspace.zeros(x.shape, x.dtype), workspace.mask(x.shape)];
  * const rng = new FastStream(42);
- * for (let step = 0; step < 1000; step++) invertedDropout(x, 0.5, { rng, out, mask });
+ * for (let step = 0; step < 1000; step++) invertedDropout(x, 0.5, { rng, out, maskOut });
  * ```
  *
  * The memory neither moves nor grows. It is given back once neither the workspace nor any of its tensors is in use.
@@ -43,9 +44,7 @@ export class Workspace implements Disposable {
    * @throws {RangeError} if `bytes` is anything else, or the machine does not have so much.
    */
   constructor(bytes: number) {
-    if (!Number.isInteger(bytes) || bytes < 1 || bytes > LARGEST) {
-      throw new RangeError(`A workspace needs a number of bytes in [1, ${LARGEST}], got ${bytes}`);
-    }
+    checkInteger("Workspace: bytes", bytes, 1, LARGEST);
     this.bytes = aligned(bytes);
     const pages = Math.ceil((FIRST_ADDRESS + this.bytes) / PAGE);
     try {
@@ -70,7 +69,7 @@ export class Workspace implements Disposable {
    */
   zeros(shape: Shape, dtype: DType = "float64"): Tensor {
     if (dtype !== "float32" && dtype !== "float64") {
-      throw new TypeError(`The dtype must be "float32" or "float64", got ${String(dtype)}`);
+      throw new TypeError(`The dtype must be "float32" or "float64", got ${describe(dtype)}`);
     }
     const Data = dtype === "float32" ? Float32Array : Float64Array;
     const size = sizeOf(shape);
@@ -83,6 +82,7 @@ export class Workspace implements Disposable {
 
   /** A copy of a tensor. Throws as `zeros` does. */
   copy(x: Tensor): Tensor {
+    checkTensor("workspace.copy", x);
     const result = this.zeros(x.shape, x.dtype);
     result.data.set(x.data);
     return result;

@@ -9,30 +9,21 @@ import { defaultRng } from "../lib/random/mod.ts";
 import { add, mean, multiply, ones, Tensor, tensor, zeros } from "../lib/tensor/mod.ts";
 import { bytesOf, normals } from "./helpers.ts";
 
-/** Layers one after the other: the smallest container that hands its mode on. */
+/** Layers one after the other: the smallest container. */
 class Row extends Layer {
-  readonly #layers: Layer[];
+  readonly row: readonly Layer[];
 
-  constructor(...layers: Layer[]) {
+  constructor(...row: Layer[]) {
     super();
-    this.#layers = layers;
-  }
-
-  override children(): readonly Layer[] {
-    return this.#layers;
-  }
-
-  override train(mode = true): this {
-    this.#layers.forEach((layer) => layer.train(mode));
-    return super.train(mode);
+    this.row = row;
   }
 
   override forward(x: Tensor): Tensor {
-    return this.#layers.reduce((value, layer) => layer.forward(value), x);
+    return this.row.reduce((value, layer) => layer.forward(value), x);
   }
 
   override backward(gradOutput: Tensor): Tensor {
-    return this.#layers.reduceRight((gradient, layer) => layer.backward(gradient), gradOutput);
+    return this.row.reduceRight((gradient, layer) => layer.backward(gradient), gradOutput);
   }
 }
 
@@ -80,7 +71,11 @@ const SEEDS = [0, 1, 2, 3, 4];
 const double = () => new Apply((x) => multiply(x, 2));
 const model = (seed = 42) =>
   new Row(
-    new Row(double(), new InvertedDropout(0.5, { seed }), new StandardDropout(0, { seed })),
+    new Row(
+      double(),
+      new InvertedDropout(0.5, { rng: defaultRng(seed) }),
+      new StandardDropout(0, { rng: defaultRng(seed) }),
+    ),
     new ReproducibleDropout(0.5, { seed }),
   );
 
@@ -109,7 +104,8 @@ Deno.test("a model in training mode fails, with paths, names and the first eleme
     const x = normals([4, 16], seed);
     const report = auditModel(model(seed), x);
     assertEquals(report.ok, false);
-    assertEquals(paths(report), [["", "0", "0.0", "0.1", "0.2", "1"], ["0.1", "1"]]); // p = 0 is not random
+    const row = ["row.0.row.0", "row.0.row.1", "row.0.row.2"];
+    assertEquals(paths(report), [["", "row.0", ...row, "row.1"], [row[1], "row.1"]]); // p = 0 is not random
     assertEquals(report.random.map(({ name }) => name), ["InvertedDropout", "ReproducibleDropout"]);
     // Three of four elements are zero; two passes over 64 agree with probability (1 − 6/16)⁶⁴ < 10⁻¹².
     const twin = model(seed);
@@ -129,18 +125,18 @@ Deno.test("a model in training mode fails, with paths, names and the first eleme
 });
 
 Deno.test("the summary names what to do", () => {
-  const row = new Row(double(), new InvertedDropout(0.5, { seed: 0 })).eval();
+  const row = new Row(double(), new InvertedDropout(0.5, { rng: defaultRng(0) })).eval();
   row.children()[1].train();
   const forgotten = auditModel(row, ones([64]));
   const { index, first, later } = forgotten.repeated.difference!;
   assertEquals(forgotten.summary, [
-    "still training (eval() is missing): 1 (InvertedDropout)",
-    "random in this mode: 1 (InvertedDropout)",
+    "still training (eval() is missing): row.1 (InvertedDropout)",
+    "random in this mode: row.1 (InvertedDropout)",
     `pass 2 differs from pass 1, first at [${index}]: ${first}, then ${later}`,
   ]);
   const harmless = auditModel(new Row(double()), ones([2]));
   assertEquals(harmless.summary, [
-    "still training (eval() is missing): the model (Row), 0 (Apply)",
+    "still training (eval() is missing): the model (Row), row.0 (Apply)",
     "2 passes agree bit for bit",
   ]);
   assertEquals([harmless.ok, harmless.repeated.same], [false, true]);
@@ -224,13 +220,13 @@ Deno.test("running statistics are put back, whether changed in place or replaced
 });
 
 Deno.test("a pass that throws is not hidden, and leaves no trace either", () => {
-  const layer = new InvertedDropout(0.5, { seed: 1 });
+  const layer = new InvertedDropout(0.5, { rng: defaultRng(1) });
   const failing = new Apply(() => {
     throw new Error("no luck");
   });
   assertThrows(() => auditModel(new Row(layer, failing), ones([64])), Error, "no luck");
   assertStrictEquals(layer.mask, undefined);
-  assertEquals(layer(ones([64])), new InvertedDropout(0.5, { seed: 1 })(ones([64])));
+  assertEquals(layer(ones([64])), new InvertedDropout(0.5, { rng: defaultRng(1) })(ones([64])));
 });
 
 Deno.test("what cannot be audited is refused, with what came", () => {
@@ -240,15 +236,15 @@ Deno.test("what cannot be audited is refused, with what came", () => {
     refused(
       () => auditModel(double(), ones([1]), { runs }),
       RangeError,
-      `To compare passes, runs must be an integer of at least 2, got ${runs}`,
+      `auditModel: runs, to compare passes, must be an integer of at least 2, got ${runs}`,
     );
   }
   const plain = { forward: () => ones([1]) } as unknown as Layer;
-  refused(() => auditModel(plain, ones([1])), TypeError, "An audit needs a layer, got a Object");
+  refused(() => auditModel(plain, ones([1])), TypeError, "auditModel needs a layer, got a Object");
   refused(
     () => auditModel(double(), [1] as unknown as Tensor),
     TypeError,
-    "An audit needs a Tensor to pass through the model, got an array",
+    "auditModel needs a Tensor, as tensor([…]) makes one, got an array",
   );
   refused(
     () => auditModel(double(), zeros([0])),
@@ -260,4 +256,13 @@ Deno.test("what cannot be audited is refused, with what came", () => {
     TypeError,
     "Passes with the same input must give the same shape, got [1], then [2]",
   );
+});
+
+Deno.test("at p = 0 and at p = 1 nothing is random, but the layer is still training", () => {
+  for (const p of [0, 1]) {
+    const report = auditModel(new StandardDropout(p, { seed: 1 }), ones([3, 4]));
+    assertEquals([report.random, report.stillTraining.length, report.repeated.same], [[], 1, true]);
+    assert(!report.ok);
+  }
+  assertEquals(auditModel(new StandardDropout(0.5, { seed: 1 }), ones([30, 4])).random.length, 1);
 });

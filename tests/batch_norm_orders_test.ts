@@ -48,19 +48,19 @@ Deno.test("dropout in front: the ratio is 1 − p; behind: 1; a rate off by 0.05
         settleStatistics(model, batches(seed));
         return probeBatchNorms(model, normals([6400, 32], 999 + seed))[0].ratio;
       };
-      const before = ratioOf(new InvertedDropout(p, { seed }), new BatchNorm(32));
-      const behind = ratioOf(new BatchNorm(32), new InvertedDropout(p, { seed }));
+      const before = ratioOf(new InvertedDropout(p, { rng: defaultRng(seed) }), new BatchNorm(32));
+      const behind = ratioOf(new BatchNorm(32), new InvertedDropout(p, { rng: defaultRng(seed) }));
       // 1/running is biased upward by its relative variance, below a tenth of the bound.
       assertLess(Math.abs(before - (1 - p)), 1.1 * bound(p));
       assertLess(Math.abs(behind - 1), 1.1 * bound(0));
-      const planted = ratioOf(new InvertedDropout(p - 0.05, { seed }), new BatchNorm(32));
+      const planted = ratioOf(new InvertedDropout(p - 0.05, { rng: defaultRng(seed) }), new BatchNorm(32));
       assert(Math.abs(planted - (1 - p)) > 1.1 * bound(p), "planted: another rate");
     }
   }
 });
 
 Deno.test("a probe leaves modes, statistics and momenta as they were; so does settling the momenta", () => {
-  const dropout = new InvertedDropout(0.5, { seed: 1 });
+  const dropout = new InvertedDropout(0.5, { rng: defaultRng(1) });
   const norm = new BatchNorm(32, { momentum: 0.3 });
   const model = new Sequential(dropout.eval(), norm, new BatchNorm(32, { trackRunningStats: false }));
   const before = norm.runningVar!.clone();

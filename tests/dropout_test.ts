@@ -10,6 +10,7 @@ import fc from "fast-check";
 import {
   applyMask,
   DropoutLayer,
+  type DropoutPass,
   inferenceWeight,
   InvertedDropout,
   invertedDropout,
@@ -21,9 +22,9 @@ import {
 } from "../lib/dropout/mod.ts";
 import { gradcheck } from "../lib/gradient.ts";
 import { drawMask, Mask } from "../lib/mask.ts";
-import { defaultRng, FastStream, NumpyStream, RandomState, type Seed } from "../lib/random/mod.ts";
+import { defaultRng, FastStream, RandomState, type Seed } from "../lib/random/mod.ts";
 import { add, full, matmul, multiply, ones, sum, Tensor, tensor, zeros } from "../lib/tensor/mod.ts";
-import { bytesOf, constantBits, fixture, normals, numbers, probabilities } from "./helpers.ts";
+import { bytesOf, constantBits, FixedStream, fixture, normals, numbers, probabilities } from "./helpers.ts";
 
 interface Reference {
   runs: {
@@ -50,7 +51,7 @@ Deno.test("inverted: each output is +0 or x · 1/(1−p) in the tensor's precisi
   fc.assert(fc.property(anyP, anySeed, anyDtype, anyShape, (p, seed, dtype, shape) => {
     const x = normals(shape, seed, dtype);
     const before = bytesOf(x);
-    const { output, mask } = invertedDropout(x, p, { rng: defaultRng(seed) });
+    const { output, pass: { mask } } = invertedDropout(x, p, { rng: defaultRng(seed) });
     const scale = dtype === "float32" ? Math.fround(1 / (1 - p)) : 1 / (1 - p);
     const round = dtype === "float32" ? Math.fround : Number;
     assertEquals([output.shape, output.dtype], [shape, dtype]);
@@ -66,10 +67,10 @@ Deno.test("standard: each output is +0 or x while training, and (1−p)·x at in
   fc.assert(fc.property(anyP, anySeed, anyDtype, anyShape, (p, seed, dtype, shape) => {
     const x = normals(shape, seed, dtype);
     const before = bytesOf(x);
-    const { output, mask } = standardDropout(x, p, { rng: defaultRng(seed) });
+    const { output, pass: { mask } } = standardDropout(x, p, { rng: defaultRng(seed) });
     output.data.forEach((y, i) => assert(Object.is(y, p === 0 || mask!.get(i) === 1 ? x.data[i] : 0)));
     const inference = standardDropout(x, p, { training: false });
-    assertEquals(inference.mask, null);
+    assertEquals(inference.pass.mask, null);
     const keepProb = dtype === "float32" ? Math.fround(1 - p) : 1 - p;
     assertEquals(inference.output, x.map((value) => value * keepProb));
     assertEquals([output.dtype, inference.output.dtype], [dtype, dtype]);
@@ -79,16 +80,16 @@ Deno.test("standard: each output is +0 or x while training, and (1−p)·x at in
 
 Deno.test("inverted dropout is the identity in evaluation, and at p = 0: x itself, no draw, no mask", () => {
   const x = normals([3, 4]);
-  for (const { output, mask } of [invertedDropout(x, 0.5, { training: false }), invertedDropout(x, 0)]) {
+  for (const { output, pass } of [invertedDropout(x, 0.5, { training: false }), invertedDropout(x, 0)]) {
     assertStrictEquals(output, x);
-    assertStrictEquals(mask, null);
+    assertEquals(pass, { shape: [3, 4], mask: null, scale: 1 });
   }
-  const layer = new InvertedDropout(0.5, { seed: 1 });
+  const layer = new InvertedDropout(0.5, { rng: defaultRng(1) });
   assertStrictEquals(layer.eval()(x), x);
   assertStrictEquals(layer.mask, null);
   assertEquals(
     layer.train()(x),
-    new InvertedDropout(0.5, { seed: 1 })(x),
+    new InvertedDropout(0.5, { rng: defaultRng(1) })(x),
     "evaluation took nothing from the stream",
   );
   assertStrictEquals(standardDropout(x, 0).output, x);
@@ -101,11 +102,11 @@ Deno.test("p = 1 gives zeros and zero gradients, even for NaN and infinities", (
   const standard = standardDropout(x, 1, { rng: new RandomState(0) });
   for (const result of [inverted, standard]) {
     assertEquals(result.output.data, zero);
-    assertEquals(result.mask!.kept, 0);
+    assertEquals(result.pass.mask!.kept, 0);
   }
-  assertEquals(invertedDropoutBackward(x, inverted.mask, 1).data, zero);
-  assertEquals(standardDropoutBackward(x, standard.mask).data, zero);
-  assertEquals(new StandardDropout(1, { seed: 0 })(x).data, zero);
+  assertEquals(invertedDropoutBackward(x, inverted.pass).data, zero);
+  assertEquals(standardDropoutBackward(x, standard.pass).data, zero);
+  assertEquals(new StandardDropout(1, { rng: defaultRng(0) })(x).data, zero);
   assertEquals([survivorScale(1), survivorScale(0), survivorScale(0.5)], [0, 1, 2]);
 });
 
@@ -118,11 +119,11 @@ Deno.test("a dropped NaN or infinity is +0, a kept one stays", () => {
 
 Deno.test("the article's layer is reproduced bit for bit, forward and backward, over two passes", () => {
   for (const { p, seed, passes } of reference.runs) {
-    const layer = new InvertedDropout(p, { seed });
+    const layer = new InvertedDropout(p, { rng: defaultRng(seed) });
     const x = tensor(Array.from({ length: 12 }, (_, i) => i + 1)).reshape([3, 4]);
     for (const expected of passes) {
       assertEquals(Array.from(layer(x).data), numbers(expected.output), `p = ${p}, seed ${seed}`);
-      assertEquals(Array.from(layer.mask!.toTensor().data), expected.mask);
+      assertEquals(Array.from((layer.mask as Mask).toTensor().data), expected.mask);
       assertEquals(Array.from(layer.backward(full([3, 4], 0.5)).data), numbers(expected.gradInput));
     }
   }
@@ -130,7 +131,6 @@ Deno.test("the article's layer is reproduced bit for bit, forward and backward, 
 });
 
 Deno.test("at both ends of the uniform numbers, p = ¼ keeps what NumPy's inversion keeps", () => {
-  class FixedStream extends NumpyStream {}
   // q = 1 − p = ¾ > ½: the ones lie at the lower end.
   const keptAt = (end: "lowest" | "highest", p: number) =>
     invertedDropout(ones([9]), p, { rng: new FixedStream(constantBits(end)) }).output;
@@ -188,7 +188,7 @@ Deno.test("a mask drawn anew in the backward pass is caught, by the adjoint and 
 Deno.test("dropout with its mask held is linear", () => {
   fc.assert(fc.property(anyP, anySeed, (p, seed) => {
     const [x, y] = [normals([20], seed), normals([20], seed + 1)];
-    const mask = drawMask([20], p, defaultRng(seed));
+    const mask = drawMask([20], p, { rng: defaultRng(seed) });
     const f = (x: Tensor) => applyMask(x, mask, survivorScale(p));
     assertEquals(f(multiply(x, 4)), multiply(f(x), 4)); // a power of two rounds nothing
     const [left, right] = [f(add(x, y)), add(f(x), f(y))];
@@ -204,7 +204,7 @@ Deno.test("dropout with its mask held is linear", () => {
 
 Deno.test("backward uses the mask of the last forward pass, also after eval() and after train()", () => {
   const g = normals([4, 5], 2);
-  const layer = new InvertedDropout(0.5, { seed: 3 });
+  const layer = new InvertedDropout(0.5, { rng: defaultRng(3) });
   layer(ones([4, 5]));
   const expected = applyMask(g, layer.mask!, 2);
   assertEquals(layer.backward(g), expected);
@@ -218,26 +218,30 @@ Deno.test("backward uses the mask of the last forward pass, also after eval() an
 
 Deno.test("standard dropout: backward passes the mask unscaled, and 1 − p after evaluation", () => {
   const g = normals([4, 5], 2);
-  const layer = new StandardDropout(0.25, { seed: 3 });
+  const layer = new StandardDropout(0.25, { rng: defaultRng(3) });
   layer(ones([4, 5]));
   assertEquals(layer.backward(g), applyMask(g, layer.mask!, 1));
   layer.eval()(ones([4, 5]));
   assertStrictEquals(layer.mask, null);
   assertEquals(layer.backward(g), multiply(g, 0.75));
-  const none = new StandardDropout(0, { seed: 3 });
+  const none = new StandardDropout(0, { rng: defaultRng(3) });
   none(ones([4, 5]));
   assertEquals(none.backward(g), g);
-  assertStrictEquals(standardDropoutBackward(g, null), g);
+  assertStrictEquals(standardDropoutBackward(g, standardDropout(g, 0).pass), g);
+  const { pass } = standardDropout(g, 0.25, { training: false });
+  assertEquals(standardDropoutBackward(g, pass), multiply(g, 0.75));
 });
 
 Deno.test("inverted: backward equals forward applied to the gradient, with the same mask", () => {
   const g = normals([10]);
-  const { mask } = invertedDropout(ones([10]), 0.3, { rng: defaultRng(1) });
-  assertEquals(invertedDropoutBackward(g, mask, 0.3), applyMask(g, mask!, 1 / 0.7));
-  assertStrictEquals(invertedDropoutBackward(g, null, 0), g);
+  const { pass } = invertedDropout(ones([10]), 0.3, { rng: defaultRng(1) });
+  const gradient = invertedDropoutBackward(g, pass);
+  assertEquals(gradient, applyMask(g, pass.mask!, 1 / 0.7));
+  assertEquals(gradient, invertedDropout(g, 0.3, { mask: pass.mask! }).output);
+  assertStrictEquals(invertedDropoutBackward(g, invertedDropout(g, 0).pass), g);
 });
 
-Deno.test("backward before any forward pass, or with another shape, is an error", () => {
+Deno.test("backward before any forward pass, with another shape, or with what is no pass, is an error", () => {
   for (const Dropout of LAYERS) {
     const layer = new Dropout(0.5, { seed: 0 });
     assertStrictEquals(layer.mask, undefined);
@@ -247,14 +251,28 @@ Deno.test("backward before any forward pass, or with another shape, is an error"
       "backward needs a forward pass before it: call forward(x)",
     );
     layer(ones([2, 3]));
-    const message = "The gradient must have the shape of the last forward pass, [2, 3], got [3, 2]";
+    const message = `${Dropout.name}.backward needs a tensor of shape [2, 3], got [3, 2]`;
     assertThrows(() => layer.backward(ones([3, 2])), TypeError, message);
-    assertThrows(() => layer.backward(1 as unknown as Tensor), TypeError, "Dropout needs a Tensor");
+    assertThrows(
+      () => layer.backward(1 as unknown as Tensor),
+      TypeError,
+      `${Dropout.name}.backward needs a Tensor, as tensor([…]) makes one, got 1`,
+    );
   }
-  const mask = Mask.of(1, 0);
-  const message = "The mask has shape [2], but the tensor has shape [1, 2]";
-  assertThrows(() => invertedDropoutBackward(ones([1, 2]), mask, 0.5), TypeError, message);
-  assertThrows(() => standardDropoutBackward(ones([1, 2]), mask), TypeError, message);
+  const functions = [
+    [invertedDropout, invertedDropoutBackward],
+    [standardDropout, standardDropoutBackward],
+  ] as const;
+  for (const [forward, backward] of functions) {
+    const { pass } = forward(ones([2]), 0.5, { mask: Mask.of(1, 0) });
+    const message = `${backward.name} needs a tensor of shape [2], got [1, 2]`;
+    assertThrows(() => backward(ones([1, 2]), pass), TypeError, message);
+    const needs = `${backward.name} needs the pass that the forward function returned, got`;
+    for (const [came, what] of [[null, "null"], [0.5, "0.5"], [Mask.of(1, 0), "a Mask"]] as const) {
+      const other = came as unknown as DropoutPass;
+      assertThrows(() => backward(ones([2]), other), TypeError, `${needs} ${what}`);
+    }
+  }
 });
 
 // Checks
@@ -270,7 +288,6 @@ Deno.test("p must be a number in [0, 1), or [0, 1] where nothing is divided", ()
       assertThrows(() => invertedDropout(ones([2]), p, { rng: defaultRng(0), training }), RangeError, closed);
       assertThrows(() => standardDropout(ones([2]), p, { rng: defaultRng(0), training }), RangeError, closed);
     }
-    assertThrows(() => invertedDropoutBackward(ones([2]), null, p), RangeError, closed);
     assertThrows(() => inferenceWeight(ones([2]), p), RangeError, closed);
   }
   const text = "0.5" as unknown as number;
@@ -281,12 +298,16 @@ Deno.test("p must be a number in [0, 1), or [0, 1] where nothing is divided", ()
 
 Deno.test("a missing stream and a missing tensor are errors that say what is needed", () => {
   for (const dropout of [invertedDropout, standardDropout]) {
-    assertThrows(() => dropout(ones([2]), 0.5), TypeError, "needs a random stream such as defaultRng(seed)");
+    assertThrows(
+      () => dropout(ones([2]), 0.5),
+      TypeError,
+      `${dropout.name} needs a random stream, such as { rng: defaultRng(seed) }, got undefined`,
+    );
     const array = [1, 2] as unknown as Tensor;
     assertThrows(
       () => dropout(array, 0.5),
       TypeError,
-      "Dropout needs a Tensor, as tensor([…]) makes one, got an array",
+      `${dropout.name} needs a Tensor, as tensor([…]) makes one, got an array`,
     );
   }
   assertThrows(() => new InvertedDropout(0.5, { seed: -1 }), RangeError, "A seed must be");
@@ -318,9 +339,9 @@ Deno.test("layers without a seed differ", () => {
 });
 
 Deno.test("dropout layers are callable layers", () => {
-  const layer = new InvertedDropout(0.5, { seed: 1 });
+  const layer = new InvertedDropout(0.5, { rng: defaultRng(1) });
   assert(layer instanceof DropoutLayer && typeof layer === "function");
-  assertEquals(layer(ones([9])), new InvertedDropout(0.5, { seed: 1 }).forward(ones([9])));
+  assertEquals(layer(ones([9])), new InvertedDropout(0.5, { rng: defaultRng(1) }).forward(ones([9])));
 });
 
 Deno.test("the kept fraction lies within 5 standard errors of 1 − p; a scale of 1 − p is caught", () => {
@@ -328,13 +349,13 @@ Deno.test("the kept fraction lies within 5 standard errors of 1 − p; a scale o
   for (const seed of [0, 1, 2, 3, 4]) {
     for (const p of [0.1, 0.5, 0.9]) {
       const n = 40000;
-      const { output, mask } = invertedDropout(ones([n]), p, { rng: defaultRng(seed) });
+      const { output, pass: { mask } } = invertedDropout(ones([n]), p, { rng: defaultRng(seed) });
       const z = (count: number) => (count - n * (1 - p)) / Math.sqrt(n * p * (1 - p));
       assertLess(Math.abs(z(mask!.kept)), 5);
       assertLess(Math.abs(z(sum(output) * (1 - p))), 5 + 1e-6); // the mean of the output is that of the input
       // The fault: p read as the probability of keeping (at p = ½ both are the same).
       if (p !== 0.5) {
-        assert(Math.abs(z(invertedDropout(ones([n]), 1 - p, { rng: defaultRng(seed) }).mask!.kept)) > 5);
+        assert(Math.abs(z(invertedDropout(ones([n]), 1 - p, { rng: defaultRng(seed) }).pass.mask!.kept)) > 5);
       }
     }
   }
@@ -372,10 +393,10 @@ Deno.test("out of another shape or type, or over a part of the input, is refused
       assertThrows(
         () => run(zeros([2, 2])),
         TypeError,
-        "dropout: out must be float64 of shape [4], got float64 of",
+        `${dropout.name}: out must be float64 of shape [4], got float64 of`,
       );
       assertThrows(() => run(zeros([4], "float32")), TypeError, "got float32 of shape [4]");
-      assertThrows(() => run(shifted), TypeError, "dropout: out overlaps with a part of an input");
+      assertThrows(() => run(shifted), TypeError, "out overlaps with a part of an input");
     }
   }
 });
@@ -402,9 +423,9 @@ Deno.test("inferenceWeight scales the weights and leaves the bias alone", () => 
 
 // ---- Streams of layers ----
 
-Deno.test("a layer with the fast stream draws a FastStream's masks, starts again, and leaves no trace of a snapshot", () => {
+Deno.test("a layer with a seed draws a FastStream's masks, starts again, and leaves no trace of a snapshot", () => {
   for (const seed of [0, 42]) {
-    const [x, layer] = [normals([3, 50], seed), new InvertedDropout(0.3, { seed, stream: "fast" })];
+    const [x, layer] = [normals([3, 50], seed), new InvertedDropout(0.3, { seed })];
     const rng = new FastStream(seed);
     const [first, second] = [1, 2].map(() => invertedDropout(x, 0.3, { rng }).output);
     assertEquals(layer(x), first);
@@ -414,13 +435,90 @@ Deno.test("a layer with the fast stream draws a FastStream's masks, starts again
     assertEquals(layer(x), second);
     layer.resetRng();
     assertEquals(layer(x), first);
-    assertNotEquals(new InvertedDropout(0.3, { seed })(x), first); // NumPy's stream is another one
+    assertNotEquals(new InvertedDropout(0.3, { rng: defaultRng(seed) })(x), first); // NumPy's stream is another one
   }
-  assertThrows(
-    () => new InvertedDropout(0.5, { stream: "slow" as "fast" }),
-    TypeError,
-    'The stream must be "numpy" or "fast", got "slow"',
-  );
+});
+
+Deno.test("a layer with a stream draws from it, and leaves it to its owner to start it again", () => {
+  const x = normals([3, 50]);
+  for (const Dropout of LAYERS) {
+    for (const make of [() => defaultRng(1), () => new RandomState(1), () => new FastStream(1)]) {
+      const [rng, twin] = [make(), make()];
+      const layer = new Dropout(0.3, { rng });
+      assertStrictEquals(layer.rng, rng);
+      assertStrictEquals(layer.seed, undefined);
+      const expected = drawMask([3, 50], 0.3, { rng: twin });
+      layer(x);
+      assertEquals(layer.mask, expected);
+      assertEquals(rng.getState(), twin.getState());
+      for (const seed of [undefined, 7]) {
+        assertThrows(
+          () => layer.resetRng(seed),
+          TypeError,
+          `This ${Dropout.name} draws from a stream that was given`,
+        );
+      }
+      assertEquals(rng.getState(), twin.getState());
+    }
+  }
+});
+
+Deno.test("a layer without a seed starts again with the masks that it had", () => {
+  const [x, layer] = [ones([128]), new InvertedDropout()];
+  const first = layer(x);
+  layer.resetRng();
+  assertEquals(layer(x), first);
+});
+
+Deno.test("a stream and a seed at once, what is no stream, and unknown options are refused", () => {
+  for (const Dropout of LAYERS) {
+    const { name } = Dropout;
+    const make = (options: object) => new Dropout(0.5, options);
+    assertThrows(
+      () => make({ rng: defaultRng(0), seed: 0 }),
+      TypeError,
+      `${name} takes a stream or a seed, got both`,
+    );
+    assertThrows(() => make({ rng: 42 }), TypeError, `${name} needs a random stream`);
+    const message = `${name} has no option "stream"; its options are rng, seed`;
+    assertThrows(() => make({ stream: "fast" }), TypeError, message);
+    const layer = make({ seed: 0 });
+    assertThrows(
+      () => layer(ones([2]), { rng: defaultRng(0) } as object),
+      TypeError,
+      `${name} has no option "rng"; its options are mask, out, maskOut`,
+    );
+  }
+  for (const dropout of [invertedDropout, standardDropout]) {
+    assertThrows(
+      () => dropout(ones([2]), 0.5, { sead: 1 } as object),
+      TypeError,
+      `${dropout.name} has no option "sead"; its options are rng, training, mask, out, maskOut`,
+    );
+  }
+});
+
+Deno.test("a given mask is used, may broadcast, and takes nothing from the stream", () => {
+  const [x, g] = [normals([2, 3], 1), normals([2, 3], 2)];
+  for (const Dropout of LAYERS) {
+    const rng = defaultRng(1);
+    const layer = new Dropout(0.75, { rng });
+    const scale = Dropout === InvertedDropout ? 4 : 1;
+    for (
+      const mask of [Mask.of(1, 0, 1), Mask.from([0, 1], [2, 1]), Mask.of(1, 0, 0, 1, 1, 1).reshape([2, 3])]
+    ) {
+      const numbers = multiply(mask.broadcastTo([2, 3]).toTensor(), scale);
+      assertEquals(add(layer(x, { mask }), 0), add(multiply(x, numbers), 0)); // −0 + 0 is +0
+      assertEquals(add(layer.backward(g), 0), add(multiply(g, numbers), 0));
+      assertStrictEquals(layer.mask, mask);
+    }
+    assertEquals(rng.getState(), defaultRng(1).getState());
+    assertThrows(
+      () => layer(x, { mask: Mask.of(1, 0) }),
+      TypeError,
+      "shapes [2] and [2, 3] do not broadcast",
+    );
+  }
 });
 
 Deno.test("a mask given as room is filled, and refused if it does not fit; the stream is as it was then", () => {
@@ -429,14 +527,14 @@ Deno.test("a mask given as room is filled, and refused if it does not fit; the s
     const state = JSON.stringify(rng.getState());
     const room = new Mask(new Uint8Array(5), [40]);
     assertThrows(
-      () => invertedDropout(x, 0.5, { rng, mask: room }),
+      () => invertedDropout(x, 0.5, { rng, maskOut: room }),
       TypeError,
       "must have shape [4, 10], got one of",
     );
     assertEquals(JSON.stringify(rng.getState()), state);
     const mask = room.reshape([4, 10]);
-    const given = invertedDropout(x, 0.5, { rng, mask });
-    assertStrictEquals(given.mask, mask);
+    const given = invertedDropout(x, 0.5, { rng, maskOut: mask });
+    assertStrictEquals(given.pass.mask, mask);
     assertEquals(given.output, applyMask(x, mask, 2));
     assert(mask.kept > 0);
   }

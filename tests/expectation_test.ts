@@ -39,10 +39,14 @@ Deno.test("a mask's probability is (1−p)^kept · p^dropped", () => {
 Deno.test("n outside [0, 20] and what is not a probability are refused", () => {
   const first = (n: number, p: number) => enumerateMasks(n, p).next().value!;
   for (const n of [-1, 21, 1.5, NaN]) {
-    assertThrows(() => first(n, 0.5), RangeError, `All masks can be enumerated for n in [0, 20], got ${n}`);
+    assertThrows(
+      () => first(n, 0.5),
+      RangeError,
+      `enumerateMasks: n must be an integer in [0, 20], got ${n}`,
+    );
   }
   assertThrows(() => first(2, 1.5), RangeError, "Dropout probability must be in [0, 1], got 1.5");
-  assertThrows(() => exactExpectation(() => 0, 21, 0.5), RangeError, "n in [0, 20]");
+  assertThrows(() => exactExpectation(() => 0, 21, 0.5), RangeError, "an integer in [0, 20], got 21");
   assertEquals(first(20, 0.5).probability, 2 ** -20);
 });
 
@@ -172,8 +176,17 @@ Deno.test("the sampled mean lies within 5 standard errors of the exact one, and 
 
 Deno.test("Monte Carlo needs two trials at least", () => {
   for (const trials of [1, 0, -1, 2.5, NaN]) {
-    const message = `A standard error needs an integer number of trials, at least 2, got ${trials}`;
+    const message =
+      `monteCarlo: trials, for a standard error, must be an integer of at least 2, got ${trials}`;
     assertThrows(() => monteCarlo(() => 0, trials), RangeError, message);
   }
   assertEquals(monteCarlo((i) => i, 2), { mean: 0.5, standardError: 0.5, n: 2 });
+});
+
+Deno.test("a sample is drawn once for each trial, and told which", () => {
+  for (const trials of [2, 3, 10]) {
+    const told: number[] = [];
+    monteCarlo((trial) => told.push(trial), trials);
+    assertEquals(told, Array.from({ length: trials }, (_, i) => i));
+  }
 });

@@ -1,25 +1,20 @@
 /** The experiments: the article's numbers, digit for digit, and what the notebooks build on them. */
 
 import { assert, assertAlmostEquals, assertEquals, assertLess, assertThrows } from "@std/assert";
-import { printArticle } from "../lib/experiments/article.ts";
-import { comparisonLines } from "../lib/experiments/article_block1.ts";
-import {
-  compareStandardVsInverted,
-  type Comparison,
-} from "../lib/experiments/compare_standard_vs_inverted.ts";
+import { printArticle } from "../lib/article/print.ts";
+import { comparisonLines } from "../lib/article/block1.ts";
+import { compareStandardVsInverted, type Comparison } from "../lib/article/compare_standard_vs_inverted.ts";
 import { resumeTraining } from "../lib/experiments/resume_training.ts";
 import { scalingMistakes } from "../lib/experiments/scaling_mistakes.ts";
 import { trainBothSchemes } from "../lib/experiments/train_both_schemes.ts";
 import {
-  dropoutPair,
-  initialize,
-  meanSquaredError,
-  type Parameters,
-  predict,
+  evaluationLoss,
+  gradientDescent,
   sampleData,
-  trainingStep,
+  scaleWeights,
+  twoLayerNet,
 } from "../lib/experiments/two_layer_net.ts";
-import { mean, multiply, numericalGradient, subtract, Tensor } from "../lib/mod.ts";
+import { mean, mseLoss, multiply, numericalGradient, subtract } from "../lib/mod.ts";
 
 const fixture = (name: string) => Deno.readTextFileSync(new URL(`fixtures/${name}`, import.meta.url));
 const numpy = JSON.parse(fixture("article_block1.json"));
@@ -109,26 +104,38 @@ Deno.test("the demonstration stays unbiased with other seeds and rates, and a wr
 
 Deno.test("the two-layer network's training step descends along the numerical gradient", () => {
   for (const scheme of ["standard", "inverted"] as const) {
-    const data = sampleData(6, 3, 5);
-    const net = initialize(3, 4, 7);
-    const rate = 0.01;
-    const stepped = trainingStep(net, dropoutPair(scheme, 0.5, 1), data, { weights: rate, biases: rate });
-    const loss = (parameters: Parameters) => {
-      // Fresh layers with the same seed draw the same masks each time.
-      return meanSquaredError(predict(parameters, dropoutPair(scheme, 0.5, 1), data.x), data.y);
-    };
-    for (const kind of ["weights", "biases"] as const) {
-      for (const layer of [0, 1]) {
-        const replaced = (value: Tensor): Parameters => {
-          const tensors: [Tensor, Tensor] = [...net[kind]];
-          tensors[layer] = value;
-          return { ...net, [kind]: tensors };
-        };
-        const gradient = numericalGradient((value) => loss(replaced(value)), net[kind][layer]);
-        const step = subtract(net[kind][layer], stepped[kind][layer]);
-        step.data.forEach((moved, i) => assertAlmostEquals(moved, rate * gradient.data[i], 1e-9));
-      }
+    const data = sampleData(6, 8, 5);
+    const make = () => twoLayerNet({ scheme, p: 0.5, seed: 7 }); // each draws the same first masks
+    const rates = { weights: 0.01, biases: 0.02 };
+    const stepped = make();
+    gradientDescent(stepped, data, rates)();
+    const state = make().stateDict();
+    for (const { name, value } of stepped.parameters()) {
+      const loss = (moved: typeof value) => {
+        const net = make();
+        net.loadStateDict({ ...state, [name]: moved });
+        return mseLoss(net(data.x), data.y).loss;
+      };
+      const gradient = numericalGradient(loss, state[name]);
+      const rate = name.endsWith("bias") ? rates.biases : rates.weights;
+      subtract(state[name], value).data.forEach((moved, i) =>
+        assertAlmostEquals(moved, rate * gradient.data[i], 1e-9)
+      );
     }
+  }
+});
+
+Deno.test("standard and inverted networks share weights and masks, and (1 − p)·W makes them one function", () => {
+  const data = sampleData(6, 8, 5);
+  for (const p of [0.1, 0.5]) {
+    const [standard, inverted] = (["standard", "inverted"] as const).map((scheme) =>
+      twoLayerNet({ scheme, p, seed: 7 })
+    );
+    assertEquals(inverted.stateDict(), standard.stateDict());
+    inverted.loadStateDict(scaleWeights(standard.stateDict(), 1 - p));
+    assertAlmostEquals(evaluationLoss(inverted, data), evaluationLoss(standard, data), 1e-13);
+    const [one, other] = [standard, inverted].map((net) => mseLoss(net(data.x), data.y).loss);
+    assertAlmostEquals(one, other, 1e-13);
   }
 });
 

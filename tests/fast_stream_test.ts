@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertFalse, assertLess, assertNotEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { FastStream, type Seed, SeedSequence } from "../lib/random/mod.ts";
-import { withoutSimd } from "../lib/simd/instance.ts";
+import { withoutSimd } from "../lib/simd/kernels.ts";
 import { probabilities } from "./helpers.ts";
 
 const bit = (bits: Uint8Array, i: number) => (bits[i >> 3] >> (i & 7)) & 1;
@@ -226,9 +226,12 @@ Deno.test("seeds and probabilities that are none are refused, and the message sa
   refuse(null, TypeError, "got null");
   const stream = new FastStream(1);
   const before = stream.getState();
-  for (const q of [-0.1, 1.1, NaN, "0.5", undefined]) {
-    const message = `The probability of a one must be a number in [0, 1], got ${q}`;
-    assertThrows(() => stream.bernoulliBits(q as number, 8), RangeError, message);
+  const message = "The probability of a one must be in [0, 1], got";
+  for (const q of [-0.1, 1.1, NaN]) {
+    assertThrows(() => stream.bernoulliBits(q, 8), RangeError, `${message} ${q}`);
+  }
+  for (const [q, came] of [["0.5", '"0.5"'], [undefined, "undefined"]]) {
+    assertThrows(() => stream.bernoulliBits(q as unknown as number, 8), TypeError, `${message} ${came}`);
   }
   assertEquals(stream.getState(), before);
 });
@@ -365,6 +368,22 @@ Deno.test("the frequency of ones is q, to more than one byte: ties are settled w
       const floor = zOfFrequency(ones(down), n, q), ceiling = zOfFrequency(ones(up), n, q);
       if (q - down > 2 ** -20) assert(floor > 5, `${q} rounded down`);
       if (up - q > 2 ** -20) assert(ceiling > 5, `${q} rounded up`);
+    }
+  }
+});
+
+Deno.test("a threshold is compared to its last byte: one step around an element's number decides", () => {
+  for (const seed of [0, 1, 2, 3, 4]) {
+    const keeps = (threshold: number, run = <T>(work: () => T) => work()) =>
+      run(() => new FastStream(seed).bernoulliBits(threshold / 2 ** 32, 1))[0] === 1;
+    let [below, above] = [0, 2 ** 32]; // dropped at the lower threshold, kept at the upper one
+    while (above - below > 1) {
+      const middle = Math.floor((below + above) / 2);
+      if (keeps(middle)) above = middle;
+      else below = middle;
+    }
+    for (const run of [undefined, withoutSimd]) {
+      assertEquals([keeps(below, run), keeps(above, run)], [false, true]);
     }
   }
 });

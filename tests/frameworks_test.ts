@@ -11,7 +11,16 @@ import {
 import fc from "fast-check";
 import { flaxDropout, kerasDropout, onnxDropout, tf1Dropout, torchDropout } from "../lib/frameworks/mod.ts";
 import { type DropoutMistake, dropoutMistakes } from "../lib/experiments/dropout_mistakes.ts";
-import { defaultRng, invertedDropout, ones, type Tensor, TorchGenerator } from "../lib/mod.ts";
+import {
+  applyMask,
+  defaultRng,
+  divide,
+  invertedDropout,
+  Mask,
+  ones,
+  type Tensor,
+  TorchGenerator,
+} from "../lib/mod.ts";
 import { bytesOf, fixture, normals, probabilities } from "./helpers.ts";
 
 /** Each convention, asked in its own words to drop with probability p. */
@@ -40,7 +49,7 @@ Deno.test("four conventions are inverted dropout, bit for bit, in both types", (
   ));
 });
 
-Deno.test("keepProb is the probability of keeping", () => {
+Deno.test("keepProb is the probability of keeping, and what is kept is divided by it, bit for bit", () => {
   for (const seed of [0, 1, 2]) {
     for (const keepProb of [0.1, 0.25, 0.5, 0.8, 1]) {
       const output = tf1Dropout(ones([10_000]), { keepProb, rng: defaultRng(seed) });
@@ -50,8 +59,16 @@ Deno.test("keepProb is the probability of keeping", () => {
         Math.abs(kept.length - 10_000 * keepProb),
         4.5 * Math.sqrt(10_000 * keepProb * (1 - keepProb)) + 1e-9,
       );
-      // keepProb → p → keep probability: two roundings of at most 2⁻⁵⁴ and one of the quotient.
-      for (const value of kept) assertLess(Math.abs(value * keepProb - 1), 2 ** -53 / keepProb + 2 ** -52);
+      for (const value of kept) assertEquals(value, 1 / keepProb);
+    }
+    for (const dtype of ["float32", "float64"] as const) {
+      const x = normals([20, 30], seed, dtype);
+      const before = bytesOf(x);
+      // 1 − (1 − 0.1) is not 0.1, and 1/0.1 times a number is not always the number over 0.1.
+      const output = tf1Dropout(x, { keepProb: 0.1, rng: defaultRng(seed) });
+      const mask = new Mask(defaultRng(seed).bernoulliBits(0.1, x.size), x.shape);
+      assertEquals(bytesOf(output), bytesOf(divide(applyMask(x, mask), 0.1)));
+      assertEquals([output.shape, output.dtype, bytesOf(x)], [x.shape, dtype, before]);
     }
   }
   // The fault: read as a rate, 0.2 keeps 80 % in place of 20 %.
@@ -137,6 +154,35 @@ Deno.test("a mode that is not a boolean is refused, and so is a missing stream",
   assertThrows(() => onnxDropout(x, { trainingMode: bad }), TypeError, "true or false");
   assertThrows(() => torchDropout(x), TypeError, "random stream");
   assertThrows(() => tf1Dropout(x, { keepProb: 0.5 }), TypeError, "random stream");
+});
+
+Deno.test("a word of another framework is refused, in place of being passed over", () => {
+  const x = ones([4]);
+  const rng = defaultRng(1);
+  const calls: [(options: object) => unknown, object, string][] = [
+    [
+      (o) => torchDropout(x, o),
+      { rate: 0.2, rng },
+      'torchDropout has no option "rate"; its options are p, training, rng',
+    ],
+    [
+      (o) => kerasDropout(x, { rate: 0.2, ...o }),
+      { trainingMode: true, rng },
+      'kerasDropout has no option "trainingMode"',
+    ],
+    [
+      (o) => flaxDropout(x, { rate: 0.2, deterministic: true, ...o }),
+      { training: true },
+      'has no option "training"',
+    ],
+    [
+      (o) => onnxDropout(x, o),
+      { p: 0.2 },
+      'onnxDropout has no option "p"; its options are ratio, trainingMode, rng',
+    ],
+    [(o) => tf1Dropout(x, { keepProb: 0.8, rng, ...o }), { rate: 0.2 }, 'tf1Dropout has no option "rate"'],
+  ];
+  for (const [call, options, message] of calls) assertThrows(() => call(options), TypeError, message);
 });
 
 Deno.test("ONNX's mask says what was kept, and is all ones if nothing was dropped", () => {

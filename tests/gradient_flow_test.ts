@@ -1,8 +1,8 @@
 /** Gradients behind dropout: the article's third block of code, and the laws that its numbers follow. */
 
 import { assert, assertAlmostEquals, assertEquals, assertLess, assertThrows } from "@std/assert";
-import { gradientFlowLines } from "../lib/experiments/article_block3.ts";
-import { analyzeGradientVariance, demonstrateGradientFlow } from "../lib/experiments/gradient_flow.ts";
+import { gradientFlowLines } from "../lib/article/block3.ts";
+import { analyzeGradientVariance, demonstrateGradientFlow } from "../lib/article/gradient_flow.ts";
 import { mean, multiply, sum } from "../lib/mod.ts";
 import { fixture } from "./helpers.ts";
 
@@ -172,7 +172,7 @@ Deno.test("rates and numbers of trials that make no sense are refused", () => {
     assertThrows(() => analyzeGradientVariance({ rates: [0.5, p] }), RangeError, message);
   }
   for (const trials of [1, 2.5, NaN]) {
-    const message = `A spread needs an integer number of trials, at least 2, got ${trials}`;
+    const message = `trials, for a spread, must be an integer of at least 2, got ${trials}`;
     assertThrows(() => demonstrateGradientFlow({ trials }), RangeError, message);
     assertThrows(() => analyzeGradientVariance({ trials }), RangeError, message);
   }

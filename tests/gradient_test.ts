@@ -1,9 +1,16 @@
 import { assert, assertEquals, assertLess, assertStringIncludes, assertThrows } from "@std/assert";
-import { applyMask, InvertedDropout, invertedDropoutBackward, survivorScale } from "../lib/dropout/mod.ts";
+import {
+  applyMask,
+  InvertedDropout,
+  invertedDropout,
+  invertedDropoutBackward,
+  survivorScale,
+} from "../lib/dropout/mod.ts";
 import { gradcheck, numericalGradient } from "../lib/gradient.ts";
 import { drawMask } from "../lib/mask.ts";
+import { Linear, Sequential } from "../lib/nn/mod.ts";
 import { defaultRng } from "../lib/random/mod.ts";
-import { full, matmul, multiply, sum, type Tensor, tensor, transpose, zeros } from "../lib/tensor/mod.ts";
+import { full, matmul, multiply, sum, Tensor, tensor, transpose, zeros } from "../lib/tensor/mod.ts";
 import { bytesOf, normals } from "./helpers.ts";
 
 /** ∛ε, the step that both functions take for entries of size 1. */
@@ -56,14 +63,19 @@ Deno.test("float32 and what is no tensor are refused", () => {
   assertThrows(() => numericalGradient(sum, x), TypeError, "numericalGradient needs a float64 tensor");
   assertThrows(() => gradcheck(sum, () => x, x), TypeError, "got a float32 tensor");
   const array = [1] as unknown as Tensor;
-  assertThrows(() => gradcheck(sum, () => x, array), TypeError, "gradcheck needs a float64 tensor, since");
+  assertThrows(
+    () => gradcheck(sum, () => x, array),
+    TypeError,
+    "gradcheck needs a Tensor, as tensor([…]) makes one",
+  );
 });
 
 // Right gradients pass
 
 const x34 = normals([3, 4], 1);
 const weight = normals([4, 2], 2);
-const mask = drawMask([3, 4], 0.4, defaultRng(3));
+const mask = drawMask([3, 4], 0.4, { rng: defaultRng(3) });
+const { pass } = invertedDropout(x34, 0.4, { mask });
 const sigmoid = (v: number) => 1 / (1 + Math.exp(-v));
 
 const RIGHT: Record<string, [(x: Tensor) => Tensor | number, (g: Tensor) => Tensor]> = {
@@ -79,7 +91,7 @@ const RIGHT: Record<string, [(x: Tensor) => Tensor | number, (g: Tensor) => Tens
   ],
   "dropout with its mask held": [
     (x) => applyMask(x, mask, survivorScale(0.4)),
-    (g) => invertedDropoutBackward(g, mask, 0.4),
+    (g) => invertedDropoutBackward(g, pass),
   ],
 };
 
@@ -102,6 +114,29 @@ Deno.test("gradcheck passes a dropout layer whose stream is set back, and an eva
   assert(gradcheck(forward, (g) => layer.backward(g), x34).ok);
   layer.eval();
   assert(gradcheck(layer, (g) => layer.backward(g), x34).ok);
+});
+
+/** A planted fault: the first entry of the bias's gradient is too large. */
+class Biased extends Linear {
+  override backward(gradOutput: Tensor): Tensor {
+    const gradInput = super.backward(gradOutput);
+    this.parameters()[1].grad.data[0] *= 1 + 1e-4;
+    return gradInput;
+  }
+}
+
+Deno.test("a layer is checked for its input and all parameters in it, with masks held, and is as before", () => {
+  for (const [Layer, right] of [[Linear, true], [Biased, false]] as const) {
+    const rng = defaultRng(1);
+    const model = new Sequential(new Layer(4, 2, { rng }), new InvertedDropout(0.3, { rng }));
+    model.backward(model(x34));
+    const state = () => JSON.stringify([model.stateDict(), model.streamStates(), model.parameters()]);
+    const before = state();
+    const { ok, checked, worst } = gradcheck(model, x34);
+    assertEquals([ok, checked], [right, (12 + 4 * 2 + 2) * 6]);
+    if (!right) assertEquals([worst.of, worst.input], ["0.bias", 0]);
+    assertEquals(state(), before);
+  }
 });
 
 // Wrong gradients fail
@@ -206,13 +241,55 @@ Deno.test("near a kink, but not on it, only the true slope is accepted", () => {
 // Misuse
 
 Deno.test("a function that does not repeat is an error that says what to do", () => {
-  const layer = new InvertedDropout(0.5, { seed: 0 });
+  const layer = new InvertedDropout(0.5, { rng: defaultRng(0) });
   const message =
     "gradcheck needs a function that repeats: two calls with the same input differ. Hold the mask";
   assertThrows(() => gradcheck(layer, (g) => layer.backward(g), x34), Error, message);
 });
 
 Deno.test("backward must return the input's shape", () => {
-  const message = "backward must return the input's shape, [3, 4], got [12]";
+  const message =
+    "gradcheck: the gradient of input, as backward gives it, needs a tensor of shape [3, 4], got [12]";
   assertThrows(() => gradcheck((x) => x, (g) => g.reshape([12]), x34), TypeError, message);
+});
+
+Deno.test("an error of 10⁻⁵ is caught in every entry down to 10⁻⁶ of the largest", () => {
+  const missed: number[] = [];
+  let planted = 0;
+  for (const seed of [1, 2, 3, 4]) {
+    const x = normals([10], seed);
+    const sizes = Array.from({ length: 100 }, (_, i) => 10 ** -(6 * i / 99)); // from 1 down to 10⁻⁶
+    const jacobian = (values: Tensor) => sizes.map((size, i) => size * Math.cos(values.data[i % 10]));
+    const forward = (values: Tensor) =>
+      new Tensor(
+        Float64Array.from({ length: 10 }, (_, j) =>
+          sizes.slice(10 * j, 10 * j + 10).reduce((total, size, i) =>
+            total + size * Math.sin(values.data[i]), 0)),
+      );
+    const backward = (wrong: number) => (g: Tensor) => {
+      const result = zeros([10]);
+      jacobian(x).forEach((entry, k) =>
+        result.data[k % 10] += g.data[Math.floor(k / 10)] * entry * (k === wrong ? 1 + 1e-5 : 1)
+      );
+      return result;
+    };
+    const report = gradcheck(forward, backward(-1), x);
+    assert(report.ok, report.summary);
+    const entries = jacobian(x).map(Math.abs);
+    for (let wrong = 0; wrong < 100; wrong++) {
+      if (entries[wrong] < 1e-6 * Math.max(...entries)) continue; // rounding hides it
+      planted++;
+      const { ok, worst } = gradcheck(forward, backward(wrong), x);
+      const found = !ok && worst.output === Math.floor(wrong / 10) && worst.input === wrong % 10;
+      if (!found) missed.push(entries[wrong]);
+    }
+  }
+  assertEquals(missed, []);
+  assert(planted > 380);
+});
+
+Deno.test("the worst entry is one that was compared, also if all agree", () => {
+  const { ok, worst } = gradcheck((x) => multiply(x, 2), (g) => multiply(g, 2), tensor([1, 2]));
+  assertEquals([ok, worst.analytic, worst.of], [true, 2, "input"]);
+  assert(worst.relativeError >= 0 && worst.relativeError <= 1e-6);
 });

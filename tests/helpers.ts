@@ -4,8 +4,8 @@
  */
 
 import fc from "fast-check";
-import type { BitGenerator, DType, Shape } from "../lib/mod.ts";
-import { defaultRng, type Tensor, tensor } from "../lib/mod.ts";
+import { defaultRng, type DType, NumpyStream, type Shape, type Tensor, tensor } from "../lib/mod.ts";
+import type { BitGenerator } from "../lib/random/stream.ts";
 
 /** Reads tests/fixtures/`name`.json. Its `origin` says which software made it, and how. */
 export async function fixture<T>(name: string): Promise<T> {
@@ -40,6 +40,17 @@ export function constantBits(u: "lowest" | "highest"): BitGenerator {
     getState: nothing,
     setState: nothing,
   };
+}
+
+/** A NumPy stream of any bit generator. */
+export class FixedStream extends NumpyStream {
+  override getState(): object {
+    return this.bitGenerator.getState();
+  }
+
+  override setState(state: object): void {
+    this.bitGenerator.setState({ ...state });
+  }
 }
 
 /** A copy of a tensor's bytes, to see later whether it was changed. */

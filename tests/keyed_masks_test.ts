@@ -1,24 +1,18 @@
-/** Keyed masks at work: in pieces, recomputed, after a restart; and the collisions of derived seeds. */
+/** Keyed masks at work: in pieces and after a restart; and the collisions of derived seeds. */
 
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
   type Chunk,
   drawInChunks,
-  KeyedDropout,
-  listSeedCollisions,
   maskCells,
   maskCorrelation,
   shuffledChunks,
   trainWithRestart,
 } from "../lib/experiments/keyed_masks.ts";
-import { findSeedCollision } from "../lib/experiments/reproducibility.ts";
-import { invertedDropout, invertedDropoutBackward } from "../lib/dropout/mod.ts";
-import { gradcheck } from "../lib/gradient.ts";
-import { drawMask, Mask } from "../lib/mask.ts";
-import { defaultRng, KeyedStream } from "../lib/random/mod.ts";
-import { ones, Tensor } from "../lib/tensor/mod.ts";
-import { normals, probabilities } from "./helpers.ts";
+import { seedCollisions } from "../lib/experiments/seed_collisions.ts";
+import { defaultRng, drawMask, iterationSeed, KeyedStream, Mask } from "../lib/mod.ts";
+import { probabilities } from "./helpers.ts";
 
 const SEEDS = [0, 1, 2, 3, 4];
 
@@ -55,11 +49,14 @@ Deno.test("keyed masks are the same in any pieces; one shared stream depends on 
     const whole = new KeyedStream({ seed, layer: 1, step: 2, offset: 0 });
     const chunks = shuffledChunks(40, pieces, defaultRng(seed));
     const keyed = drawInChunks(shape, p, chunks, ({ start }) => whole.at({ offset: start }));
-    assertEquals(keyed, drawMask(shape, p, whole));
+    assertEquals(keyed, drawMask(shape, p, { rng: whole }));
     // In order, a shared stream gives the mask of the whole, since each element takes one draw.
     const inOrder = chunks.toSorted((a: Chunk, b: Chunk) => a.start - b.start);
     const shared = defaultRng(seed);
-    assertEquals(drawInChunks(shape, p, inOrder, () => shared), drawMask(shape, p, defaultRng(seed)));
+    assertEquals(
+      drawInChunks(shape, p, inOrder, () => shared),
+      drawMask(shape, p, { rng: defaultRng(seed) }),
+    );
   }));
   for (const seed of SEEDS) {
     const rng = defaultRng(seed);
@@ -67,7 +64,7 @@ Deno.test("keyed masks are the same in any pieces; one shared stream depends on 
     // The same by chance: 2⁻⁵⁰⁰.
     assertNotEquals(
       drawInChunks([1000], 0.5, chunks, () => rng),
-      drawMask([1000], 0.5, defaultRng(seed)),
+      drawMask([1000], 0.5, { rng: defaultRng(seed) }),
     );
   }
 });
@@ -81,7 +78,7 @@ Deno.test("equal masks correlate with 1, opposite ones with −1, independent on
   assert(Number.isNaN(maskCorrelation(a, Mask.of(1, 1, 1, 1))));
   for (const seed of SEEDS) {
     const [one, other] = [0, 1].map((layer) =>
-      drawMask([10_000], 0.3, new KeyedStream({ seed, layer, step: 0 }))
+      drawMask([10_000], 0.3, { rng: new KeyedStream({ seed, layer, step: 0 }) })
     );
     assertAlmostEquals(maskCorrelation(one, one), 1, 1e-12);
     assert(Math.abs(maskCorrelation(one, other)) < 5 / Math.sqrt(10_000)); // false alarm: 6·10⁻⁷ each
@@ -103,77 +100,18 @@ Deno.test("the cells of a mask are its elements, row by row", () => {
 
 // Collisions
 
-Deno.test("the list of collisions begins with the first, and all its pairs share a seed", () => {
-  const pairs = listSeedCollisions(42, 120_000);
-  assertEquals(pairs[0], findSeedCollision(42, 120_000));
+Deno.test("collisions share their seed, the first pair comes first, and none is found before it", () => {
+  const pairs = [...seedCollisions(42, 120_000)];
+  assertEquals(seedCollisions(42, 120_000).next().value, pairs[0]);
   assert(pairs.every(({ first, second }) => first < second));
-  assertEquals(listSeedCollisions(42, 105_366), []);
-  assertEquals(listSeedCollisions(42, 105_367).length, 1);
-  for (const n of [-1, 0.5, NaN]) assertThrows(() => listSeedCollisions(42, n), RangeError, `got ${n}`);
-});
-
-// Keyed dropout
-
-const place = { seed: 7, layer: 3 };
-
-Deno.test("a keyed layer is inverted dropout with its key's mask, forward and backward", () => {
-  for (const seed of SEEDS) {
-    const layer = new KeyedDropout(0.3, { seed, layer: 3 });
-    layer.step = 11;
-    const [x, g] = [normals([5, 13], seed), normals([5, 13], seed + 1)];
-    const rng = new KeyedStream({ seed, layer: 3, step: 11 });
-    const { output, mask } = invertedDropout(x, 0.3, { rng });
-    assertEquals(layer(x), output);
-    assertEquals(layer(x), output, "nothing advances");
-    layer.step = 12;
-    layer.eval();
-    assertEquals(
-      layer.backward(g),
-      invertedDropoutBackward(g, mask, 0.3),
-      "the mask of the last forward pass",
-    );
-    assertNotEquals(layer.train()(x), output);
-  }
-});
-
-/** A planted fault: the backward pass takes the key of the step that the layer is at now. */
-class Late extends KeyedDropout {
-  override backward(gradOutput: Tensor): Tensor {
-    this.step++;
-    return this.forward(gradOutput);
-  }
-}
-
-Deno.test("the recomputed mask passes a gradient check; one of the next step does not", () => {
-  for (const seed of SEEDS) {
-    const x = normals([4, 5], seed);
-    const right = new KeyedDropout(0.5, { seed, layer: 0 });
-    assert(gradcheck((v) => right(v), (g) => right.backward(g), x).ok);
-    const late = new Late(0.5, { seed, layer: 0 });
-    const forward = (v: Tensor) => {
-      late.step = 0;
-      return late(v);
-    };
-    assert(!gradcheck(forward, (g) => late.backward(g), x).ok); // passes by chance: 2⁻²⁰
-  }
-});
-
-Deno.test("a part of a batch, at its offset, gets its part of the mask", () => {
-  const [layer, part] = [new KeyedDropout(0.5, place), new KeyedDropout(0.5, place)];
-  const x = normals([6, 7]);
-  part.offset = 2 * 7;
-  assertEquals(part(new Tensor(x.data.slice(14), [4, 7])).data, layer(x).data.slice(14));
-});
-
-Deno.test("evaluation passes everything through, and wrong keys and gradients are refused", () => {
-  const layer = new KeyedDropout(0.5, place).eval();
-  const x = normals([3]);
-  assertEquals([layer(x), layer.backward(x)], [x, x]);
-  assertThrows(() => layer.backward(ones([4])), TypeError, "the last forward pass, [3], got [4]");
-  assertThrows(() => new KeyedDropout(0.5, place).backward(x), Error, "backward needs a forward pass");
-  assertThrows(() => new KeyedDropout(1, place), RangeError, "in [0, 1), got 1");
-  assertThrows(() => new KeyedDropout(0.5, { seed: -1, layer: 0 }), RangeError, "seed of a KeyedStream");
-  assertThrows(() => new KeyedDropout(0.5, { seed: 1, layer: -1 }), RangeError, "layer of a KeyedStream");
+  assert(
+    pairs.every(({ first, second, derivedSeed }) =>
+      [first, second].every((iteration) => iterationSeed(42, iteration) === derivedSeed)
+    ),
+  );
+  assertEquals([...seedCollisions(42, 105_366)], []);
+  assertEquals([...seedCollisions(42, 105_367)].length, 1);
+  for (const n of [-1, 0.5, NaN]) assertThrows(() => seedCollisions(42, n).next(), RangeError, `got ${n}`);
 });
 
 // Restarts

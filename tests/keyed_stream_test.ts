@@ -6,6 +6,7 @@ import { invertedDropout } from "../lib/dropout/mod.ts";
 import { drawMask, Mask } from "../lib/mask.ts";
 import { KeyedStream, type KeyedStreamOptions } from "../lib/random/keyed_stream.ts";
 import { type FourWords, philox4x32 } from "../lib/random/philox.ts";
+import { withoutSimd } from "../lib/simd/kernels.ts";
 import { normals, probabilities } from "./helpers.ts";
 
 const MAX = 0xffffffff;
@@ -124,10 +125,10 @@ Deno.test("a number and a bigint are the same seed, and all 64 bits of it count"
 
 Deno.test("a mask can be computed again in the backward pass, or on two machines, instead of being kept", () => {
   const stream = new KeyedStream({ seed: 7, layer: 3, step: 11 });
-  const { mask } = invertedDropout(normals([5, 13]), 0.3, { rng: stream });
-  assertEquals(drawMask([5, 13], 0.3, new KeyedStream({ seed: 7, layer: 3, step: 11 })), mask!);
+  const { pass: { mask } } = invertedDropout(normals([5, 13]), 0.3, { rng: stream });
+  assertEquals(drawMask([5, 13], 0.3, { rng: new KeyedStream({ seed: 7, layer: 3, step: 11 }) }), mask!);
   // Rows 2 to 4 alone.
-  const lower = drawMask([3, 13], 0.3, stream.at({ offset: 2 * 13 }));
+  const lower = drawMask([3, 13], 0.3, { rng: stream.at({ offset: 2 * 13 }) });
   for (let i = 0; i < lower.size; i++) assertEquals(lower.get(i), mask!.get(2 * 13 + i));
 });
 
@@ -227,13 +228,13 @@ Deno.test("a key that is not one is refused, and the message says what came", ()
   const seed = "The seed of a KeyedStream must be an integer in [0, 2⁵³) or a bigint in [0, 2⁶⁴), got";
   for (const bad of [-1, 0.5, NaN, 2 ** 53]) refuse({ seed: bad }, RangeError, `${seed} ${bad}`);
   for (const bad of [-1n, 2n ** 64n]) refuse({ seed: bad }, RangeError, `${seed} ${bad}n`);
-  refuse({ seed: "42" }, TypeError, `${seed} 42 (string)`);
-  refuse({ seed: undefined }, TypeError, `${seed} undefined (undefined)`);
+  refuse({ seed: "42" }, TypeError, `${seed} "42"`);
+  refuse({ seed: undefined }, TypeError, `${seed} undefined`);
   for (const name of ["layer", "step"]) {
     const message = `The ${name} of a KeyedStream must be an integer in [0, 2³²), got`;
     for (const bad of [-1, 0.5, NaN, 2 ** 32]) refuse({ [name]: bad }, RangeError, `${message} ${bad}`);
-    refuse({ [name]: undefined }, TypeError, `${message} undefined (undefined)`);
-    refuse({ [name]: 1n }, TypeError, `${message} 1 (bigint)`);
+    refuse({ [name]: undefined }, TypeError, `${message} undefined`);
+    refuse({ [name]: 1n }, TypeError, `${message} 1n`);
   }
   const offset = "The offset of a KeyedStream must be an integer in [0, 2⁵³), got";
   for (const bad of [-1, 0.5, 2 ** 53]) refuse({ offset: bad }, RangeError, `${offset} ${bad}`);
@@ -247,10 +248,12 @@ Deno.test("out must have as many bytes as the bits need", () => {
 
 Deno.test("what is not a probability or lies beyond the last position is refused", () => {
   const stream = new KeyedStream(key);
-  for (const q of [-0.1, 1.1, NaN, "0.5" as unknown as number]) {
-    const message = `The probability of a one must be a number in [0, 1], got ${q}`;
-    assertThrows(() => stream.bernoulliBits(q, 8), RangeError, message);
+  const probability = "The probability of a one must be in [0, 1], got";
+  for (const q of [-0.1, 1.1, NaN]) {
+    assertThrows(() => stream.bernoulliBits(q, 8), RangeError, `${probability} ${q}`);
   }
+  const text = "0.5" as unknown as number;
+  assertThrows(() => stream.bernoulliBits(text, 8), TypeError, `${probability} "0.5"`);
   for (const i of [-1, 0.5, NaN]) {
     const message = `The position of a KeyedStream must be an integer in [0, 2⁵³), got ${i}`;
     assertThrows(() => stream.uniform(i), RangeError, message);
@@ -259,4 +262,27 @@ Deno.test("what is not a probability or lies beyond the last position is refused
   assertEquals(last.bernoulliBits(1, 0).length, 0);
   assertThrows(() => last.uniform(1), RangeError, "The position of a KeyedStream must be");
   assertThrows(() => last.bernoulliBits(1, 1), RangeError, "The end of the mask of a KeyedStream must be");
+});
+
+Deno.test("between two numbers of 32 bits, the threshold is rounded up, with the kernel and without", () => {
+  const stream = new KeyedStream(key);
+  for (let i = 0; i < 100; i++) {
+    const q = stream.uniform(i) + 2 ** -33; // half a step above the element's own number
+    for (const run of [(work: () => Uint8Array) => work(), (work: () => Uint8Array) => withoutSimd(work)]) {
+      assertEquals(bit(run(() => stream.bernoulliBits(q, 100)), i), 1);
+    }
+  }
+});
+
+Deno.test("a stream goes to a saved place, through JSON; what is no place is refused", () => {
+  for (const seed of [7, 2n ** 60n]) {
+    const stream = new KeyedStream({ seed, layer: 3, step: 9, offset: 100 });
+    const other = new KeyedStream({ seed: 1, layer: 0, step: 0 });
+    other.setState(JSON.parse(JSON.stringify(stream.getState())));
+    assertEquals(other.bernoulliBits(0.5, 100), stream.bernoulliBits(0.5, 100));
+    assertEquals(other.seed, seed);
+    const wrong = [null, {}, { ...stream.getState(), step: -1 }, { ...stream.getState(), seed: 7 }];
+    for (const state of wrong) assertThrows(() => other.setState(state as never), Error);
+    assertEquals(other.step, 9, "a refusal changes nothing");
+  }
 });

@@ -48,7 +48,12 @@ function trained(
 ): [Linear, Linear, Sequential] {
   const rng = defaultRng([seed, 0]);
   const [hidden, output] = [new Linear(8, 32, { rng }), new Linear(32, 1, { rng })];
-  const model = new Sequential(hidden, new ReLU(), new InvertedDropout(p, { seed: [seed, 1] }), output);
+  const model = new Sequential(
+    hidden,
+    new ReLU(),
+    new InvertedDropout(p, { rng: defaultRng([seed, 1]) }),
+    output,
+  );
   const optimizer = new { SGD, Adam }[name](model.parameters(), { lr });
   const [{ x, y }] = dataOf(seed);
   for (let step = 0; step < steps; step++) {

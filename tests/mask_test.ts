@@ -2,9 +2,9 @@ import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrow
 import fc from "fast-check";
 import { checkDropProbability, drawMask, Mask } from "../lib/mask.ts";
 import { Layer } from "../lib/layer.ts";
-import { defaultRng, NumpyStream, RandomState, type RandomStream } from "../lib/random/mod.ts";
+import { defaultRng, RandomState, type RandomStream } from "../lib/random/mod.ts";
 import { multiply, type Tensor, tensor } from "../lib/tensor/mod.ts";
-import { constantBits, probabilities } from "./helpers.ts";
+import { constantBits, FixedStream, probabilities } from "./helpers.ts";
 
 const zerosAndOnes = fc.array(fc.integer({ min: 0, max: 1 }), { maxLength: 40 });
 
@@ -51,7 +51,7 @@ Deno.test("a reshaped mask shares its bits, and the size must agree", () => {
 Deno.test("drawMask keeps where binomial(1, 1 − p) draws a one, in row-major order", () => {
   fc.assert(fc.property(probabilities(), fc.nat(5), fc.nat(5), fc.nat(), (p, rows, columns, seed) => {
     for (const make of [() => defaultRng(seed), () => new RandomState(seed)]) {
-      const mask = drawMask([rows, columns], p, make());
+      const mask = drawMask([rows, columns], p, { rng: make() });
       assertEquals(mask.shape, [rows, columns]);
       const draws = Array.from(make().binomial(1, 1 - p, rows * columns));
       assertEquals(draws.map((_, i) => mask.get(i)), draws);
@@ -59,25 +59,24 @@ Deno.test("drawMask keeps where binomial(1, 1 − p) draws a one, in row-major o
   }));
 });
 
-class FixedStream extends NumpyStream {}
-
 Deno.test("p = 0 never drops and p = 1 always does, at both ends of the uniform numbers", () => {
   for (const end of ["lowest", "highest"] as const) {
     const rng = new FixedStream(constantBits(end));
-    assertEquals(drawMask([20], 0, rng).kept, 20);
-    assertEquals(drawMask([20], 1, rng).kept, 0);
+    assertEquals(drawMask([20], 0, { rng }).kept, 20);
+    assertEquals(drawMask([20], 1, { rng }).kept, 0);
   }
 });
 
 Deno.test("drawMask refuses what is not a probability, and says what it needs for a stream", () => {
-  const draw = (p: unknown, rng: unknown = defaultRng(0)) => drawMask([2], p as number, rng as RandomStream);
+  const draw = (p: unknown, rng: unknown = defaultRng(0)) =>
+    drawMask([2], p as number, { rng: rng as RandomStream });
   for (const p of [-0.1, 1.1, NaN, Infinity]) {
     assertThrows(() => draw(p), RangeError, `Dropout probability must be in [0, 1], got ${p}`);
   }
   assertThrows(() => draw("0.5"), TypeError, 'Dropout probability must be in [0, 1], got "0.5"');
-  const needs = "Drawing a mask needs a random stream such as defaultRng(seed), got";
+  const needs = "drawMask needs a random stream, such as { rng: defaultRng(seed) }, got";
   assertThrows(
-    () => drawMask([2], 0.5, undefined as unknown as RandomStream),
+    () => drawMask([2], 0.5, { rng: undefined as unknown as RandomStream }),
     TypeError,
     `${needs} undefined`,
   );
@@ -87,9 +86,9 @@ Deno.test("drawMask refuses what is not a probability, and says what it needs fo
 
 Deno.test("an open range refuses p = 1 too", () => {
   checkDropProbability(1);
-  checkDropProbability(0, true);
+  checkDropProbability(0, "[0, 1)");
   const message = "Dropout probability must be in [0, 1), got 1";
-  assertEquals(assertThrows(() => checkDropProbability(1, true), RangeError).message, message);
+  assertEquals(assertThrows(() => checkDropProbability(1, "[0, 1)"), RangeError).message, message);
 });
 
 // Layers
@@ -137,9 +136,37 @@ Deno.test("train refuses what is not a boolean, and the mode stays", () => {
     assertThrows(
       () => layer.train(mode as unknown as boolean),
       TypeError,
-      `train(mode) needs true or false, got ${mode}`,
+      `train: mode must be true or false, got ${mode === "yes" ? '"yes"' : mode}`,
     );
     assertEquals(layer.training, false);
   }
   assertThrows(() => Object.assign(layer, { training: true }), TypeError);
+});
+
+Deno.test("a list of any length makes a mask, and so does a tensor", () => {
+  const keep = Array.from({ length: 300_000 }, (_, i) => i % 3 === 0 ? 1 : 0);
+  assertEquals(Mask.from(keep).kept, 100_000);
+  assertEquals(Mask.from(tensor([[1, 0], [0, 1]])).shape, [2, 2]);
+  assertEquals(Mask.from([1, 0, 1, 1], [2, 2]).toTensor().toArray(), [[1, 0], [1, 1]]);
+  assertThrows(() => Mask.from(3 as never), TypeError, "a list of zeros and ones, got 3");
+});
+
+Deno.test("a mask broadcasts as a tensor does", () => {
+  const shapes = [[[3], [2, 3]], [[2, 1], [2, 3]], [[1], [4, 5]], [[2, 3, 1, 1], [2, 3, 4, 5]], [[], [2, 2]]];
+  for (const [from, to] of shapes) {
+    const mask = drawMask(from, 0.5, { rng: defaultRng(1) });
+    const expected = multiply(
+      mask.toTensor(),
+      tensor(new Float64Array(to.reduce((n, m) => n * m, 1)).fill(1), to),
+    );
+    assertEquals(mask.broadcastTo(to).toTensor(), expected);
+  }
+  const mask = Mask.of(1, 0);
+  assertStrictEquals(mask.broadcastTo([2]), mask);
+  assertThrows(() => mask.broadcastTo([3]), TypeError, "do not broadcast");
+  assertThrows(() => mask.reshape([2, 1]).broadcastTo([2]), TypeError, "does not broadcast to [2]");
+});
+
+Deno.test("a mask needs a shape, not a length", () => {
+  assertThrows(() => drawMask(3 as never, 0.5, { rng: defaultRng(1) }), TypeError, "such as [2, 3], got 3");
 });

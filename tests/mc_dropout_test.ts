@@ -1,12 +1,21 @@
 /** Monte Carlo dropout: modes, spread, and where it grows. */
 
 import { assert, assertAlmostEquals, assertEquals, assertGreater, assertLess } from "@std/assert";
-import { dropoutOnly, predictWithSpread, trainRegression, truth } from "../lib/experiments/mc_dropout.ts";
-import { BatchNorm, defaultRng, InvertedDropout, Linear, mseLoss, Sequential, Tensor } from "../lib/mod.ts";
+import { predictWithSpread, trainRegression, truth } from "../lib/experiments/mc_dropout.ts";
+import {
+  BatchNorm,
+  defaultRng,
+  dropoutOnly,
+  InvertedDropout,
+  Linear,
+  mseLoss,
+  Sequential,
+  Tensor,
+} from "../lib/mod.ts";
 
 Deno.test("dropoutOnly puts dropout layers, and nothing else, into training mode", () => {
   const rng = defaultRng(1);
-  const [norm, dropout] = [new BatchNorm(4), new InvertedDropout(0.5, { seed: 1 })];
+  const [norm, dropout] = [new BatchNorm(4), new InvertedDropout(0.5, { rng: defaultRng(1) })];
   const model = new Sequential(
     new Linear(1, 4, { rng }),
     new Sequential(norm, dropout),

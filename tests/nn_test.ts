@@ -25,6 +25,7 @@ import {
   SGD,
   type SGDOptions,
   Sigmoid,
+  softmax,
   Tanh,
 } from "../lib/nn/mod.ts";
 import { defaultRng, RandomState } from "../lib/random/mod.ts";
@@ -131,7 +132,7 @@ Deno.test("Linear passes gradcheck; its parameters' gradients are those of the d
       const layer = linear(3, 2, seed, { bias });
       assertEquals(layer.parameters().map(({ name }) => name), bias ? ["weight", "bias"] : ["weight"]);
       const x = normals([4, 3], seed);
-      const report = gradcheck(layer, (g) => layer.backward(g), x);
+      const report = gradcheck(layer, x);
       assert(report.ok, report.summary);
       checkParameters(layer, x, seed);
     }
@@ -156,7 +157,7 @@ function checkParameters(layer: Layer, x: Tensor, seed: number): void {
 Deno.test("planted: a weight used untransposed fails gradcheck", () => {
   const layer = linear(3, 3, 1);
   const backward = (g: Tensor) => matmul(g, transpose(layer.weight));
-  assertEquals(gradcheck(layer, backward, normals([2, 3])).ok, false);
+  assertEquals(gradcheck((x) => layer(x), backward, normals([2, 3])).ok, false);
 });
 
 Deno.test("an empty batch passes through, with zero gradients", () => {
@@ -185,7 +186,7 @@ Deno.test("activations pass gradcheck; ReLU's slope at 0 is 0", () => {
   for (const seed of SEEDS) {
     for (const Activation of ACTIVATIONS) {
       const layer = new Activation();
-      const report = gradcheck(layer, (g) => layer.backward(g), normals([2, 3], seed));
+      const report = gradcheck(layer, normals([2, 3], seed));
       assert(report.ok, `${Activation.name}: ${report.summary}`);
     }
   }
@@ -391,17 +392,31 @@ Deno.test("the learning rate may change between steps; with 0 nothing moves", ()
 
 Deno.test("optimizers refuse what is out of range", () => {
   const p = parameter([1]);
-  assertThrows(() => new SGD([], { lr: 1 }), RangeError, "An optimizer needs at least one parameter");
+  assertThrows(
+    () => new SGD([], { lr: 1 }),
+    RangeError,
+    "An optimizer needs a list of at least one parameter",
+  );
   assertThrows(() => new Adam(undefined as unknown as Parameter[]), RangeError, "at least one parameter");
   assertThrows(
     () => new SGD([p], undefined as unknown as SGDOptions),
-    RangeError,
-    "lr must be a number in [0, ∞)",
+    TypeError,
+    "SGD: the last argument holds options, as { lr: … }, got undefined",
   );
-  for (const lr of [-1, NaN, Infinity, "1" as unknown as number]) {
-    assertThrows(() => new SGD([p], { lr }), RangeError, "lr must be a number in [0, ∞), got ");
+  for (const lr of [-1, NaN, Infinity]) {
+    assertThrows(() => new SGD([p], { lr }), RangeError, `lr must be a number in [0, ∞), got ${lr}`);
     assertThrows(() => new Adam([p], { lr }), RangeError, "lr must be");
   }
+  for (const lr of [undefined, "1"] as unknown as number[]) {
+    assertThrows(() => new SGD([p], { lr }), TypeError, "lr must be a number in [0, ∞), got ");
+  }
+  assertThrows(() => new Adam([p], { lr: "1" as unknown as number }), TypeError, 'got "1"');
+  assertThrows(() => new SGD([p, parameter([2]), p], { lr: 1 }), TypeError, "positions 0 and 2 are the same");
+  assertThrows(
+    () => new Adam([p], { learningRate: 1 } as object),
+    TypeError,
+    'Adam has no option "learningRate"; its options are lr, betas, eps, weightDecay',
+  );
   const message = "momentum must be a number in [0, 1), got 1";
   assertEquals(assertThrows(() => new SGD([p], { lr: 1, momentum: 1 }), RangeError).message, message);
   assertThrows(() => new SGD([p], { lr: 1, weightDecay: -1 }), RangeError, "weightDecay must be");
@@ -440,7 +455,7 @@ Deno.test("a net with every kind of layer passes gradcheck in both modes, and so
     for (const training of [true, false]) {
       const net = everything(seed).train(training);
       const x = normals([4, 3], seed);
-      const report = gradcheck(net, (g) => net.backward(g), x);
+      const report = gradcheck(net, x);
       assert(report.ok, report.summary);
       checkParameters(net, x, seed);
     }
@@ -469,13 +484,13 @@ Deno.test("Sequential passes its mode on, and names parameters as PyTorch does",
 Deno.test("layers refuse what does not fit", () => {
   const relu = new ReLU();
   const twice =
-    "Sequential needs each layer once, since a layer remembers one forward pass; positions 0 and 2 hold";
+    "Sequential needs each layer once, since a layer remembers one forward pass; 0 and 2 are the same ReLU";
   assertThrows(() => new Sequential(relu, new Tanh(), relu), TypeError, twice);
   const text = "relu" as unknown as Layer;
   assertThrows(
     () => new Sequential(relu, text),
     TypeError,
-    'Sequential needs layers, got "relu" at position 1',
+    'Sequential, at position 1, needs a layer, got "relu"',
   );
   const rng = defaultRng(0);
   assertThrows(() => new Linear(0, 1, { rng }), RangeError, "inFeatures must be a positive integer, got 0");
@@ -488,7 +503,7 @@ Deno.test("layers refuse what does not fit", () => {
   assertThrows(
     () => new Linear(1, 1, missing),
     TypeError,
-    "needs a random stream for its weights, such as { rng:",
+    "Linear needs a random stream, such as { rng: defaultRng(seed) }, got undefined",
   );
   const layer = linear(3, 2);
   assertThrows(() => layer.backward(ones([1, 2])), Error, "backward needs a forward pass before it");
@@ -498,7 +513,7 @@ Deno.test("layers refuse what does not fit", () => {
   assertThrows(() => layer(ones([2, 3], "float32")), TypeError, `${needs}float32 of shape [2, 3]`);
   assertThrows(() => layer(1 as unknown as Tensor), TypeError, "Linear needs a Tensor");
   layer(ones([5, 3]));
-  const shape = "The gradient must have the shape of the last output of Linear, [5, 2], got [5, 3]";
+  const shape = "Linear.backward needs a tensor of shape [5, 2], got [5, 3]";
   assertEquals(assertThrows(() => layer.backward(ones([5, 3])), TypeError).message, shape);
   assertThrows(() => relu.backward(ones([1])), Error, "backward needs a forward pass before it");
   assertThrows(
@@ -507,7 +522,11 @@ Deno.test("layers refuse what does not fit", () => {
     "ReLU needs a Tensor, as tensor([…]) makes one",
   );
   relu(ones([2]));
-  assertThrows(() => relu.backward(ones([3])), TypeError, "last output of ReLU, [2], got [3]");
+  assertThrows(
+    () => relu.backward(ones([3])),
+    TypeError,
+    "ReLU.backward needs a tensor of shape [2], got [3]",
+  );
   assertThrows(() => relu.backward(1 as unknown as Tensor), TypeError, "ReLU.backward needs a Tensor");
 });
 
@@ -542,7 +561,7 @@ function train(seed: number, steps: number): { net: Sequential; losses: number[]
     new ReLU(),
     new Linear(48, 48, { rng }),
     new ReLU(),
-    new InvertedDropout(0.1, { seed }),
+    new InvertedDropout(0.1, { rng: defaultRng(seed) }),
     new Linear(48, 2, { rng }),
   );
   const optimizer = new Adam(net.parameters(), { lr: 0.01 });
@@ -578,4 +597,22 @@ Deno.test("SGD with momentum fits a line: the weights of the least squares", () 
   }
   assertClose(layer.weight, transpose(truth), 1e-10);
   assertAlmostEquals(layer.bias!.data[0], 0.25, 1e-10);
+});
+
+Deno.test("softmax gives probabilities: rows add up to 1, a shift changes nothing, and large logits do not overflow", () => {
+  for (const dtype of ["float32", "float64"] as const) {
+    const x = normals([5, 7], 1, dtype);
+    const y = softmax(x);
+    const tolerance = 8 * (dtype === "float32" ? 2 ** -24 : Number.EPSILON);
+    sum(y, { axis: 1 }).data.forEach((total) => assertAlmostEquals(total, 1, tolerance));
+    softmax(x.map((value) => value + 3)).data.forEach((p, i) =>
+      assertAlmostEquals(p, y.data[i], 4 * tolerance)
+    );
+    // log softmax is what cross-entropy takes: its loss is −log of the class's probability.
+    const { loss } = crossEntropy(x, [0, 1, 2, 3, 4]);
+    const mine = [0, 1, 2, 3, 4].map((c, i) => -Math.log(y.at(i, c))).reduce((a, b) => a + b) / 5;
+    assertAlmostEquals(loss, mine, 10 * tolerance);
+  }
+  assertEquals(softmax(tensor([[1000, 0], [-1e308, -1e308]])).toArray(), [[1, 0], [0.5, 0.5]]);
+  assertThrows(() => softmax(tensor(1)), TypeError, "at least one axis");
 });

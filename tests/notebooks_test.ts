@@ -64,7 +64,7 @@ for (const path of paths) {
 
   Deno.test(`${name} has short cells, none of which ends in a bare value`, () => {
     for (const { source } of codeCells(notebook)) {
-      assert(source.split("\n").length <= 15, `a cell of ${source.split("\n").length} lines:\n${source}`);
+      assert(source.split("\n").length <= 20, `a cell of ${source.split("\n").length} lines:\n${source}`);
       const last = statements(source).at(-1)!;
       assertMatch(last, /^(await |const |function |for |assert)/, `a cell ends in:\n${last}`);
     }

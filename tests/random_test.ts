@@ -1,18 +1,18 @@
-import { assert, assertEquals, assertLess, assertNotEquals, assertThrows } from "@std/assert";
-import fc from "fast-check";
 import {
-  type BitGenerator,
-  defaultRng,
-  Generator,
-  MT19937,
-  NumpyStream,
-  PCG64,
-  RandomState,
-  type Seed,
-  SeedSequence,
-} from "../lib/random/mod.ts";
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertLess,
+  assertNotEquals,
+  assertThrows,
+} from "@std/assert";
+import fc from "fast-check";
+import { defaultRng, Generator, RandomState, type Seed, SeedSequence } from "../lib/random/mod.ts";
+import { binomialTrial } from "../lib/random/binomial.ts";
+import { MT19937 } from "../lib/random/mt19937.ts";
+import { PCG64 } from "../lib/random/pcg64.ts";
 import { mean, sum, tensor, variance } from "../lib/tensor/mod.ts";
-import { constantBits, fixture, numbers, probabilities, sha256 } from "./helpers.ts";
+import { constantBits, FixedStream, fixture, numbers, probabilities, sha256 } from "./helpers.ts";
 
 interface Coins {
   each40: Record<string, string>;
@@ -161,7 +161,7 @@ Deno.test("SeedSequence spreads a seed as NumPy's, and PCG64 starts from it", ()
     const { state, inc, uinteger } = defaultRng(seed).getState();
     assertEquals({ state, inc }, expected.start);
     assertEquals(uinteger, null);
-    const bits = defaultRng(seed).bitGenerator;
+    const bits = new PCG64(new SeedSequence(seed));
     assertEquals(repeat(20, () => bits.nextUint64()), expected.raw.split(" ").map(BigInt));
   }
 });
@@ -253,7 +253,7 @@ Deno.test("integers lie in [low, high) for any bounds", () => {
 
 Deno.test("a product that would favour some integers is drawn again", () => {
   // 2³² mod 3 = 1: only the word 0 is refused. The stream below gives it first, then 2³² − 1.
-  const bits = defaultRng(0).bitGenerator;
+  const bits = new PCG64(new SeedSequence(0));
   const words = [0, 0xffffffff];
   bits.nextUint32 = () => words.shift()!;
   assertEquals(new Generator(bits).integers(0, 3), 2);
@@ -307,8 +307,6 @@ Deno.test("q = 0 and q = 1 are certain, and take from the stream what NumPy take
   }
 });
 
-class FixedStream extends NumpyStream<BitGenerator> {}
-
 Deno.test("at both ends of the uniform numbers, q = 0 never gives a one, q = 1 always, and 0 < q < 1 both", () => {
   for (const end of ["lowest", "highest"] as const) {
     const stream = new FixedStream(constantBits(end));
@@ -349,10 +347,11 @@ Deno.test("binomial refuses more than one trial, and what is not a probability",
   for (const stream of make.map((f) => f())) {
     const before = stream.getState();
     assertThrows(() => stream.binomial(2 as 1, 0.5), RangeError, "n must be 1, got 2");
-    for (const q of [-0.1, 1.1, NaN, "0.5" as unknown as number]) {
-      const message = `The probability of a one must be a number in [0, 1], got ${q}`;
-      assertThrows(() => stream.binomial(1, q), RangeError, message);
+    const message = "The probability of a one must be in [0, 1], got";
+    for (const q of [-0.1, 1.1, NaN]) {
+      assertThrows(() => stream.binomial(1, q), RangeError, `${message} ${q}`);
     }
+    assertThrows(() => stream.binomial(1, "0.5" as unknown as number), TypeError, `${message} "0.5"`);
     assertEquals(stream.getState(), before);
   }
 });
@@ -574,5 +573,14 @@ Deno.test("uniform numbers have mean ½ and variance 1/12", () => {
     // Var of (u − ½)² is 1/80 − 1/144 = 1/180.
     assertLess(Math.abs(zOfMean(values.map((u) => (u - 0.5) ** 2), 1 / 12, 1 / 180)), K);
     assert(Math.abs(variance(tensor(list(values))) - 1 / 12) < 0.01);
+  }
+});
+
+Deno.test("a trial's two probabilities add up to 1 to rounding, for every q", () => {
+  for (let i = 0; i <= 1000; i++) {
+    const q = i / 1000;
+    const { first, second } = binomialTrial(q);
+    assertAlmostEquals(second, q <= 0.5 ? q : 1 - q, 4 * Number.EPSILON);
+    assertAlmostEquals(first + second, 1, 4 * Number.EPSILON);
   }
 });

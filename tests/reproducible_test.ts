@@ -3,15 +3,12 @@
 import { assert, assertAlmostEquals, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { iterationSeed, ReproducibleDropout } from "../lib/dropout/reproducible.ts";
-import { reproducibilityLines } from "../lib/experiments/article_block5.ts";
-import {
-  demonstrateReproducibility,
-  deploymentChecklist,
-  findSeedCollision,
-} from "../lib/experiments/reproducibility.ts";
+import { reproducibilityLines } from "../lib/article/block5.ts";
+import { demonstrateReproducibility, deploymentChecklist } from "../lib/article/reproducibility.ts";
 import { applyMask, DropoutLayer, InvertedDropout, invertedDropout } from "../lib/dropout/mod.ts";
+import { seedCollisions } from "../lib/experiments/seed_collisions.ts";
 import { Layer } from "../lib/layer.ts";
-import { drawMask } from "../lib/mask.ts";
+import { drawMask, type Mask } from "../lib/mask.ts";
 import { defaultRng } from "../lib/random/mod.ts";
 import { mean, multiply, ones, sum, type Tensor } from "../lib/tensor/mod.ts";
 import { fixture, normals, probabilities } from "./helpers.ts";
@@ -33,7 +30,7 @@ const anyIteration = fc.nat({ max: 10 ** 9 });
 const anyP = probabilities(0.99);
 
 /** The zeros and ones of a layer's last mask. */
-const maskOf = (layer: ReproducibleDropout) => layer.mask!.toTensor().data.join("");
+const maskOf = (layer: ReproducibleDropout) => (layer.mask as Mask).toTensor().data.join("");
 
 /** The mask that a layer draws for a tensor of 64 elements in one iteration. */
 function iterationMask(layer: ReproducibleDropout, iteration: number): string {
@@ -121,7 +118,7 @@ Deno.test("iterations take nothing from the layer's stream", () => {
 
 Deno.test("without iteration it is an InvertedDropout with the same seed", () => {
   fc.assert(fc.property(anySeed, anyP, (seed, p) => {
-    const [layer, inverted] = [make(seed, p), new InvertedDropout(p, { seed })];
+    const [layer, inverted] = [make(seed, p), new InvertedDropout(p, { rng: defaultRng(seed) })];
     assert(layer instanceof Layer && layer instanceof DropoutLayer);
     for (let pass = 0; pass < 2; pass++) {
       const [x, g] = [normals([20], seed + pass), normals([20], seed + 2)];
@@ -220,13 +217,17 @@ Deno.test("backward goes through the mask of the last pass, with and without ite
   const layer = make();
   layer(ones([64]));
   layer.forward(ones([64]), { iteration: 100 });
-  const mask = drawMask([64], 0.5, defaultRng(1750725574));
+  const mask = drawMask([64], 0.5, { rng: defaultRng(1750725574) });
   assertEquals(layer.backward(g), applyMask(g, mask, 2));
   assertEquals(layer.eval().backward(g), applyMask(g, mask, 2));
   layer.forward(ones([64]), { iteration: 100 });
   assertStrictEquals(layer.backward(g), g);
   assertThrows(() => make().backward(g), Error, "backward needs a forward pass before it");
-  assertThrows(() => layer.backward(ones([3])), TypeError, "shape of the last forward pass, [64], got [3]");
+  assertThrows(
+    () => layer.backward(ones([3])),
+    TypeError,
+    "ReproducibleDropout.backward needs a tensor of shape [64], got [3]",
+  );
 });
 
 Deno.test("out receives the output, also with an iteration", () => {
@@ -242,12 +243,14 @@ Deno.test("out receives the output, also with an iteration", () => {
 Deno.test("weakness: the first two iterations of seed 42 that collide get the same mask", () => {
   const [first, second, derivedSeed] = numpy.first_collision;
   assertEquals([first, second], [14326, 105366]);
-  assertEquals(findSeedCollision(42, 120_000), { first, second, derivedSeed });
-  assertStrictEquals(findSeedCollision(42, second), undefined);
+  assertEquals(Array.from(seedCollisions(42, 120_000))[0], { first, second, derivedSeed });
+  assertEquals(Array.from(seedCollisions(42, second)), []);
+  assertEquals(Array.from(seedCollisions(42, second + 1)), [{ first, second, derivedSeed }]);
   assertEquals(iterationMask(make(), first), iterationMask(make(), second));
   assert(iterationMask(make(), first) !== iterationMask(make(), second - 1)); // chance: 2⁻⁶⁴
   // SeedSequence mixes 128 bits and keeps them apart.
-  const mixed = (iteration: number) => drawMask([64], 0.5, defaultRng([42, 0, iteration])).bits.join();
+  const mixed = (iteration: number) =>
+    drawMask([64], 0.5, { rng: defaultRng([42, 0, iteration]) }).bits.join();
   assert(mixed(first) !== mixed(second));
 });
 
@@ -265,12 +268,12 @@ Deno.test("weakness: layers that share a seed share their masks, in every iterat
   }
 });
 
-Deno.test("a search that finds nothing says so, and a limit that is no count is refused", () => {
-  assertStrictEquals(findSeedCollision(42, 0), undefined);
-  assertStrictEquals(findSeedCollision(7n, 100), undefined);
+Deno.test("a search that finds nothing gives nothing, and a limit that is no count is refused", () => {
+  assertEquals(Array.from(seedCollisions(42, 0)), []);
+  assertEquals(Array.from(seedCollisions(7n, 100)), []);
   for (const limit of [-1, 0.5, NaN]) {
-    const error = assertThrows(() => findSeedCollision(42, limit), RangeError);
-    assertEquals(error.message, `The limit must be a non-negative integer, got ${limit}`);
+    const error = assertThrows(() => Array.from(seedCollisions(42, limit)), RangeError);
+    assertEquals(error.message, `seedCollisions: limit must be a non-negative integer, got ${limit}`);
   }
 });
 
@@ -292,7 +295,9 @@ Deno.test("an iteration without a seed is refused in both modes; the article wou
 
 Deno.test("seeds and iterations that are no non-negative integers are refused, with what came", () => {
   const message = (iteration: unknown) =>
-    `The iteration must be a non-negative integer below 2⁵³, got ${iteration}`;
+    `The iteration must be ${
+      iteration === 2 ** 53 ? "an integer below 2⁵³" : "a non-negative integer"
+    }, got ${iteration}`;
   for (const iteration of [-1, 0.5, NaN, 2 ** 53]) {
     assertEquals(assertThrows(() => iterationSeed(1, iteration), RangeError).message, message(iteration));
   }

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { compileKernels, moduleText } from "../lib/simd/build.ts";
-import { KERNELS } from "../lib/simd/module.ts";
+import { KERNELS } from "../lib/simd/compiled_kernels.ts";
 import { tilesSource } from "../lib/simd/tile_generator.ts";
 
 const shipped = Uint8Array.from(atob(KERNELS), (character) => character.charCodeAt(0));
@@ -11,7 +11,10 @@ Deno.test("the sources give the module that is shipped, byte for byte", async ()
   const built = await compileKernels();
   assertEquals(built.length, shipped.length);
   assert(built.every((byte, i) => byte === shipped[i]), "run deno task build:simd");
-  assertEquals(moduleText(built), await Deno.readTextFile(new URL("../lib/simd/module.ts", import.meta.url)));
+  assertEquals(
+    moduleText(built),
+    await Deno.readTextFile(new URL("../lib/simd/compiled_kernels.ts", import.meta.url)),
+  );
 });
 
 Deno.test("the tiles are what their generator writes", async () => {
@@ -26,8 +29,8 @@ Deno.test("a module with one bit flipped is another one", () => {
   assertNotEquals(moduleText(wrong), moduleText(shipped));
 });
 
-Deno.test("the module exports what functions.ts declares, and nothing else but its memory", async () => {
-  const text = await Deno.readTextFile(new URL("../lib/simd/functions.ts", import.meta.url));
+Deno.test("the module exports what kernel_signatures.ts declares, and nothing else but its memory", async () => {
+  const text = await Deno.readTextFile(new URL("../lib/simd/kernel_signatures.ts", import.meta.url));
   const kernels = text.slice(text.indexOf("export interface KernelFunctions"));
   const declared = Array.from(kernels.matchAll(/^ {2}(\w+)(?:\(|: KernelFunctions\[)/gm), ([, name]) => name);
   const exported = WebAssembly.Module.exports(new WebAssembly.Module(shipped)).map(({ name }) => name);

@@ -7,16 +7,17 @@ import { Mask } from "../lib/mask.ts";
 import {
   defaultRng,
   FastStream,
+  type Generator,
   KeyedStream,
-  MT19937,
-  PCG64,
   RandomState,
   type RandomStream,
   SeedSequence,
   TorchGenerator,
 } from "../lib/random/mod.ts";
+import { MT19937 } from "../lib/random/mt19937.ts";
+import { PCG64 } from "../lib/random/pcg64.ts";
 import { applyBits, fastBits, fastDropout } from "../lib/simd/dropout.ts";
-import { FIRST_ADDRESS, kernelsFor, withoutSimd } from "../lib/simd/instance.ts";
+import { FIRST_ADDRESS, kernelsFor, withoutSimd } from "../lib/simd/kernels.ts";
 import * as simd from "../lib/simd/random.ts";
 import { type DType, Tensor } from "../lib/tensor/mod.ts";
 import { Workspace } from "../lib/workspace.ts";
@@ -144,17 +145,18 @@ for (const [name, places] of Object.entries(PLACES)) {
           const rng = new FastStream(i), plainRng = new FastStream(i);
           const what = `${dtype}, ${size} elements, p = ${p}`;
 
-          const { output } = invertedDropout(x, p, { rng, out, mask });
+          const { output, pass } = invertedDropout(x, p, { rng, out, maskOut: mask });
           const plain = withoutSimd(() => invertedDropout(input, p, { rng: plainRng }));
-          assert(output === out);
+          assert(output === out && pass.mask === mask);
           assertSame(output.data, plain.output.data, what);
-          assertSame(mask.bits, plain.mask!.bits, `bits, ${what}`);
+          assertSame(mask.bits, plain.pass.mask!.bits, `bits, ${what}`);
           assertSame(x.data, input.data, "the input");
           assertEquals(rng.getState(), plainRng.getState());
 
-          const gradient = invertedDropoutBackward(x, mask, p, { out });
-          assertSame(gradient.data, withoutSimd(() => invertedDropoutBackward(input, mask, p)).data, what);
-          assertSame(mask.bits, plain.mask!.bits, `bits afterwards, ${what}`);
+          const gradient = invertedDropoutBackward(x, pass, { out });
+          const expected = withoutSimd(() => invertedDropoutBackward(input, plain.pass));
+          assertSame(gradient.data, expected.data, what);
+          assertSame(mask.bits, plain.pass.mask!.bits, `bits afterwards, ${what}`);
         }
       }
     }
@@ -168,9 +170,9 @@ Deno.test("in place, and through any stream, dropout is that of the readable pat
       const expected = withoutSimd(() => invertedDropout(x, 0.3, { rng: make(size) }));
       const inWorkspace = new Workspace(4 * size + 64).copy(x);
       for (const own of [x.clone(), inWorkspace]) {
-        const { output, mask } = invertedDropout(own, 0.3, { rng: make(size), out: own });
+        const { output, pass } = invertedDropout(own, 0.3, { rng: make(size), out: own });
         assertSame(output.data, expected.output.data);
-        assertSame(mask!.bits, expected.mask!.bits);
+        assertSame(pass.mask!.bits, expected.pass.mask!.bits);
       }
     }
   }
@@ -237,8 +239,8 @@ Deno.test("kernels write their results and nothing beside them, in arrays and in
     }
     const before = all.slice();
     const rng = new FastStream(size);
-    invertedDropout(x, 0.5, { rng, out, mask });
-    invertedDropoutBackward(x, mask, 0.5, { out });
+    const { pass } = invertedDropout(x, 0.5, { rng, out, maskOut: mask });
+    invertedDropoutBackward(x, pass, { out });
     for (const { byteOffset, byteLength } of [out.data, mask.bits]) {
       before.set(all.subarray(byteOffset, byteOffset + byteLength), byteOffset);
     }
@@ -265,23 +267,30 @@ Deno.test("the fast stream's bits are those of the readable path, at any thresho
   }
 });
 
+/** A number from the upper 24 bits of one word. */
+function oneFloat(stream: RandomStream): Float32Array {
+  const out = new Float32Array(1);
+  stream.fillUniform(out);
+  return out;
+}
+
 /** What one may draw; each gives its numbers as an array. */
 const DRAWS: Record<string, [name: string, draw: (stream: never, n: number, q: number) => Numbers][]> = {
   RandomState: [
     ["bits", (s: RandomState, n, q) => s.bernoulliBits(q, n)],
     ["doubles", (s: RandomState, n) => s.random(n)],
     ["normals", (s: RandomState, n) => s.randn(n)],
-    ["one word", (s: RandomState) => Uint32Array.of(s.bitGenerator.nextUint32())],
+    ["one word", (s: RandomState) => oneFloat(s)],
     ["one double", (s: RandomState) => Float64Array.of(s.random())],
     ["one normal", (s: RandomState) => Float64Array.of(s.randn())],
   ],
   Generator: [
-    ["bits", (s: ReturnType<typeof defaultRng>, n, q) => s.bernoulliBits(q, n)],
-    ["doubles", (s: ReturnType<typeof defaultRng>, n) => s.random(n)],
-    ["normals", (s: ReturnType<typeof defaultRng>, n) => s.standardNormal(n)],
-    ["one word", (s: ReturnType<typeof defaultRng>) => Uint32Array.of(s.bitGenerator.nextUint32())],
-    ["one double", (s: ReturnType<typeof defaultRng>) => Float64Array.of(s.random())],
-    ["one normal", (s: ReturnType<typeof defaultRng>) => Float64Array.of(s.standardNormal())],
+    ["bits", (s: Generator, n, q) => s.bernoulliBits(q, n)],
+    ["doubles", (s: Generator, n) => s.random(n)],
+    ["normals", (s: Generator, n) => s.standardNormal(n)],
+    ["one word", (s: Generator) => Float64Array.of(s.integers(0, 2 ** 32))],
+    ["one double", (s: Generator) => Float64Array.of(s.random())],
+    ["one normal", (s: Generator) => Float64Array.of(s.standardNormal())],
   ],
   TorchGenerator: [
     ["bits", (s: TorchGenerator, n, q) => s.bernoulliBits(q, n)],

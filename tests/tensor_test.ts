@@ -2,6 +2,7 @@ import { assert, assertEquals, assertNotEquals, assertStrictEquals, assertThrows
 import fc from "fast-check";
 import {
   add,
+  argmax,
   divide,
   type DType,
   full,
@@ -13,13 +14,14 @@ import {
   standardDeviation,
   subtract,
   sum,
+  take,
   Tensor,
   tensor,
   transpose,
   variance,
   zeros,
 } from "../lib/tensor/mod.ts";
-import { withoutSimd } from "../lib/mod.ts";
+import { withoutSimd } from "../lib/simd/kernels.ts";
 import { bytesOf, fixture, normals, numbers, sha256 } from "./helpers.ts";
 
 const DTYPES: DType[] = ["float64", "float32"];
@@ -75,14 +77,36 @@ Deno.test("ragged nesting is refused, and the message says where", () => {
   refuse([[1, 2], [3]], "equal lengths: [1] should have 2 elements, got 1 elements");
   refuse([[1, 2], 3], "equal lengths: [1] should have 2 elements, got 3");
   refuse([[], [1]], "[1] should have 0 elements, got 1 elements");
-  refuse([1, [2]], "Elements must be numbers, got an array at [1]");
-  refuse([1, "2"], 'Elements must be numbers, got "2" at [1]');
-  refuse([[1], [null]], "Elements must be numbers, got null at [1,0]");
+  refuse([1, [2]], "Elements of a tensor must be numbers, got an array at [1]");
+  refuse([1, "2"], 'Elements of a tensor must be numbers, got "2" at [1]');
+  refuse([[1], [null]], "Elements of a tensor must be numbers, got null at [1,0]");
   refuse([1, 2n], "got 2n at [1]");
-  refuse(new Float64Array(2), "got a Float64Array at []");
+  refuse([1, new Float64Array(2)], "got a Float64Array at [1]");
   // deno-lint-ignore no-sparse-arrays
   refuse([1, , 3], "got undefined at [1]");
   assertThrows(() => tensor([1], "int8" as DType), TypeError, 'must be "float32" or "float64", got "int8"');
+});
+
+Deno.test("tensor copies a typed array, keeps its type if that is a tensor's, and takes a shape", () => {
+  for (
+    const [Data, own] of [[Float32Array, "float32"], [Float64Array, "float64"], [
+      Uint8Array,
+      "float64",
+    ]] as const
+  ) {
+    const data = Data.of(1, 2, 3, 4);
+    assertEquals([tensor(data).shape, tensor(data).dtype], [[4], own]);
+    for (const dtype of DTYPES) {
+      assertEquals(tensor(data, [4], dtype), tensor([1, 2, 3, 4], dtype));
+      assertEquals(tensor(data, [2, 2], dtype), tensor([[1, 2], [3, 4]], dtype));
+    }
+    const x = tensor(data, [2, 2]);
+    data[0] = 5;
+    assertEquals(x, tensor([[1, 2], [3, 4]], own));
+    assertThrows(() => tensor(data, [3]), TypeError, "Shape [3] holds 3 elements, but the array has 4");
+  }
+  const bigints = BigInt64Array.of(1n) as unknown as Float64Array;
+  assertThrows(() => tensor(bigints), TypeError, "tensor needs numbers, got a BigInt64Array");
 });
 
 Deno.test("a tensor shares its array, and its shape must fit and cannot change", () => {
@@ -437,4 +461,46 @@ Deno.test("sums and variances are the readable form's to the bit, at any length,
 Deno.test("planted: adding from left to right is seen in the bits of a sum", () => {
   const x = normals([5000], 1);
   assertNotEquals(sum(x), Array.from(x.data).reduce((total, value) => total + value, 0));
+});
+
+Deno.test("a tensor of 4 million elements prints as soon as a small one", () => {
+  const [large, small] = [zeros([2000, 2000]), zeros([20, 20])];
+  const seconds = (x: Tensor) => {
+    const start = performance.now();
+    for (let i = 0; i < 20; i++) x.toString();
+    return performance.now() - start;
+  };
+  seconds(small);
+  const rounds = Array.from({ length: 5 }, () => seconds(large) / seconds(small)).sort((a, b) => a - b);
+  assert(rounds[2] < 20, `${rounds}`); // as many numbers are printed; every element used to be read, 10,000 times as many
+});
+
+Deno.test("take picks rows in the order asked for, of any shape and type", () => {
+  const x = normals([5, 2, 3], 1, "float32");
+  const picked = take(x, [4, 0, 4]);
+  assertEquals([picked.shape, picked.dtype], [[3, 2, 3], "float32"]);
+  [4, 0, 4].forEach((row, i) =>
+    assertEquals(picked.data.slice(6 * i, 6 * i + 6), x.data.slice(6 * row, 6 * row + 6))
+  );
+  assertEquals(take(tensor([1, 2, 3]), Int32Array.of(2)).toArray(), [3]);
+  assertEquals(take(x, []).shape, [0, 2, 3]);
+  for (const row of [-1, 5, 0.5, NaN]) assertThrows(() => take(x, [row]), RangeError, `[0, 5), got ${row}`);
+  assertThrows(() => take(tensor(1), [0]), TypeError, "got shape []");
+});
+
+Deno.test("argmax is the place of the largest in each row: the first of equals, and NaN, as in NumPy", () => {
+  assertEquals(Array.from(argmax(tensor([[1, 3, 3], [5, 2, 1], [NaN, 9, NaN], [-1, -1, -0.5]]))), [
+    1,
+    0,
+    0,
+    2,
+  ]);
+  assertEquals(Array.from(argmax(tensor([2, 7, 1]))), [1]);
+  assertEquals(argmax(zeros([2, 3, 4])).length, 6);
+  assertThrows(
+    () => argmax(zeros([2, 0])),
+    RangeError,
+    "needs elements along the last axis, got shape [2, 0]",
+  );
+  assertThrows(() => argmax(tensor(1)), TypeError, "got shape []");
 });

@@ -2,14 +2,14 @@
 
 import { assert, assertAlmostEquals, assertEquals, assertLess, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { varianceShiftLines } from "../lib/experiments/article_block4.ts";
+import { varianceShiftLines } from "../lib/article/block4.ts";
 import {
   type Distribution,
   distributions,
   measureVarianceShift,
   varianceShiftTheory,
 } from "../lib/experiments/li_variance_shift.ts";
-import { analyzeVarianceShift, type Shift, type VarianceShift } from "../lib/experiments/variance_shift.ts";
+import { analyzeVarianceShift, type Shift, type VarianceShift } from "../lib/article/variance_shift.ts";
 import { divide, mean, standardDeviation, tensor, variance } from "../lib/mod.ts";
 
 const read = (name: string) => Deno.readTextFileSync(new URL(`fixtures/${name}`, import.meta.url));
@@ -119,12 +119,12 @@ Deno.test("counts and rates out of range are refused", () => {
   assertThrows(
     () => analyzeVarianceShift({ measured: 0 }),
     RangeError,
-    "measured must be an integer of at least 1",
+    "measured must be a positive integer, got 0",
   );
   assertThrows(
     () => analyzeVarianceShift({ warmUp: -1 }),
     RangeError,
-    "warmUp must be an integer of at least 0",
+    "warmUp must be a non-negative integer, got -1",
   );
   assertThrows(() => analyzeVarianceShift({ p: 2, warmUp: 1 }), RangeError, "Dropout probability must be");
 });

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { invertedDropout, invertedDropoutBackward } from "../lib/dropout/mod.ts";
 import { Mask } from "../lib/mask.ts";
 import { defaultRng, FastStream } from "../lib/random/mod.ts";
-import { FIRST_ADDRESS } from "../lib/simd/instance.ts";
+import { FIRST_ADDRESS } from "../lib/simd/kernels.ts";
 import type { DType, Tensor } from "../lib/tensor/mod.ts";
 import { Workspace } from "../lib/workspace.ts";
 import { bytesOf, normals, probabilities } from "./helpers.ts";
@@ -147,18 +147,21 @@ Deno.test("a workspace that was disposed of gives nothing more; its tensors stay
   assertThrows(() => ended.copy(x), Error, `${words} a float32 tensor of shape [100]`);
   assertThrows(() => ended.mask([9]), Error, `${words} a mask of shape [9]`);
   assertEquals(bytesOf(kept), bytesOf(x));
-  const result = invertedDropout(kept, 0.5, { rng: new FastStream(1), out: kept, mask });
+  const result = invertedDropout(kept, 0.5, { rng: new FastStream(1), out: kept, maskOut: mask });
   assertEquals(bytesOf(result.output), bytesOf(invertedDropout(x, 0.5, { rng: new FastStream(1) }).output));
 });
 
 Deno.test("sizes, shapes and types that are none are refused, and the message says what came", () => {
-  for (const bytes of [0, -1, 0.5, NaN, Infinity, LARGEST + 1, "64", undefined]) {
-    const message = `A workspace needs a number of bytes in [1, ${LARGEST}], got ${bytes}`;
-    assertThrows(() => new Workspace(bytes as number), RangeError, message);
+  const needs = `Workspace: bytes must be an integer in [1, ${LARGEST}], got`;
+  for (const bytes of [0, -1, 0.5, NaN, Infinity, LARGEST + 1]) {
+    assertThrows(() => new Workspace(bytes), RangeError, `${needs} ${bytes}`);
+  }
+  for (const [bytes, came] of [["64", '"64"'], [undefined, "undefined"]]) {
+    assertThrows(() => new Workspace(bytes as unknown as number), TypeError, `${needs} ${came}`);
   }
   const workspace = new Workspace(1000);
-  for (const dtype of ["int8", null, 64]) {
-    const message = `The dtype must be "float32" or "float64", got ${dtype}`;
+  for (const [dtype, came] of [["int8", '"int8"'], [null, "null"], [64, "64"]]) {
+    const message = `The dtype must be "float32" or "float64", got ${came}`;
     assertThrows(() => workspace.zeros([2], dtype as DType), TypeError, message);
   }
   for (const shape of [[-1], [0.5], [2, NaN]]) {
@@ -177,13 +180,13 @@ Deno.test("dropout in a workspace gives the numbers of dropout in arrays, forwar
       const expected = invertedDropout(x, p, { rng: make() });
       const workspace = new Workspace(2 ** 17);
       const out = workspace.zeros(shape, dtype), mask = workspace.mask(shape);
-      const actual = invertedDropout(workspace.copy(x), p, { rng: make(), out, mask });
+      const actual = invertedDropout(workspace.copy(x), p, { rng: make(), out, maskOut: mask });
       assertStrictEquals(actual.output, out);
       assertEquals(bytesOf(out), bytesOf(expected.output));
-      assertEquals(actual.mask?.bits, expected.mask?.bits);
+      assertEquals(actual.pass.mask?.bits, expected.pass.mask?.bits);
       const gradient = workspace.zeros(shape, dtype);
-      invertedDropoutBackward(workspace.copy(g), actual.mask, p, { out: gradient });
-      assertEquals(bytesOf(gradient), bytesOf(invertedDropoutBackward(g, expected.mask, p)));
+      invertedDropoutBackward(workspace.copy(g), actual.pass, { out: gradient });
+      assertEquals(bytesOf(gradient), bytesOf(invertedDropoutBackward(g, expected.pass)));
     }
   }));
 });
@@ -200,8 +203,8 @@ Deno.test("the memory neither moves nor grows, however often it is used, and how
   // Also with operands from outside, which pass through the workspace's memory.
   const outside = normals([4096], 2, "float32");
   for (let i = 0; i < 2000; i++) {
-    invertedDropout(i % 2 === 0 ? x : outside, 0.5, { rng, out, mask });
-    invertedDropoutBackward(out, mask, 0.5, { out: grad });
+    const { pass } = invertedDropout(i % 2 === 0 ? x : outside, 0.5, { rng, out, maskOut: mask });
+    invertedDropoutBackward(out, pass, { out: grad });
   }
   for (const { data } of [x, out, grad]) assertStrictEquals(data.buffer, buffer);
   assertEquals([buffer.byteLength, x.data.length, mask.bits.buffer === buffer], [byteLength, 4096, true]);

@@ -6,8 +6,7 @@
  */
 
 import * as simd from "../simd/batch_norm.ts";
-import { sum, Tensor } from "../tensor/mod.ts";
-import type { FloatArray } from "../tensor/tensor.ts";
+import { type FloatArray, sum, Tensor } from "../tensor/mod.ts";
 
 /** The axes as [N, C, everything else]. */
 export interface Layout {
@@ -26,20 +25,17 @@ const ROWS = 4;
 export function forward(layout: Layout, pass: simd.Forward): void {
   const { samples, channels, inner } = layout;
   if (inner === 1 && simd.forward([samples, channels], pass)) return;
-  const { x, given, eps } = pass;
-  const [, , mean, variance, deviation] = vectorsOf(pass.channels, 5);
+  const { x, given, eps, mean, variance, deviation } = pass;
   if (!given) moments(layout, x, mean, variance);
   for (let c = 0; c < channels; c++) deviation[c] = Math.sqrt(variance[c] + eps);
-  const normalize = x instanceof Float32Array ? normalizeSingle : normalizeDouble;
+  const isSingle = x instanceof Float32Array && !simd.needsDouble(x, variance);
+  const normalize = isSingle ? normalizeSingle : normalizeDouble;
   normalize(layout, pass);
 }
 
 /** normalized = (x − mean) / deviation, y = weight · normalized + bias. */
-function normalizeDouble(
-  { channels, inner }: Layout,
-  { x, channels: vectors, normalized, y }: simd.Forward,
-): void {
-  const [weight, bias, mean, , deviation] = vectorsOf(vectors, 5);
+function normalizeDouble({ channels, inner }: Layout, pass: simd.Forward): void {
+  const { x, weight, bias, mean, deviation, normalized, y } = pass;
   for (let i = 0; i < x.length; i += inner) {
     const c = (i / inner) % channels;
     for (let j = i; j < i + inner; j++) {
@@ -52,13 +48,10 @@ function normalizeDouble(
 }
 
 /** The same in float32: each step is rounded, and a reciprocal takes the place of the division, as in PyTorch. */
-function normalizeSingle(
-  { channels, inner }: Layout,
-  { x, channels: vectors, normalized, y }: simd.Forward,
-): void {
-  const [weight, bias, mean, , deviation] = vectorsOf(vectors, 5);
-  const [w, b, m] = [weight, bias, mean].map((vector) => new Float32Array(vector));
-  const r = new Float32Array(deviation.map((value) => 1 / value));
+function normalizeSingle({ channels, inner }: Layout, pass: simd.Forward): void {
+  const { x, normalized, y } = pass;
+  const [w, b, m] = [pass.weight, pass.bias, pass.mean].map((vector) => new Float32Array(vector));
+  const r = new Float32Array(pass.deviation.map((value) => 1 / value));
   for (let i = 0; i < x.length; i += inner) {
     const c = (i / inner) % channels;
     for (let j = i; j < i + inner; j++) {
@@ -69,18 +62,13 @@ function normalizeSingle(
   }
 }
 
-/** The vectors, one number for each channel, that lie in one array. */
-export function vectorsOf(channels: Float64Array, count: number): Float64Array[] {
-  const length = channels.length / count;
-  const vectors: Float64Array[] = [];
-  for (let i = 0; i < count; i++) vectors.push(channels.subarray(i * length, (i + 1) * length));
-  return vectors;
-}
-
 /** Mean and biased variance of each channel: NumPy's `x.mean(axis=0)` and `x.var(axis=0)`, also for more axes. */
 function moments(layout: Layout, x: FloatArray, mean: Float64Array, variance: Float64Array): void {
   const { samples, channels, inner } = layout;
-  if (inner === 1 && x instanceof Float32Array) return momentsOfRows(layout, x, mean, variance);
+  if (inner === 1 && x instanceof Float32Array) {
+    momentsOfRows(layout, x, mean, variance);
+    if (!simd.needsDouble(x, variance)) return;
+  }
   const n = samples * inner;
   mean.set(channelSums(layout, x).map((total) => total / n));
   const squares = new Float64Array(x.length);
@@ -132,8 +120,7 @@ function sumRows(columns: number, x: FloatArray, term: (i: number) => number, to
 export function backward(layout: Layout, pass: simd.Backward): void {
   const { samples, channels, inner } = layout;
   if (inner === 1 && simd.backward([samples, channels], pass)) return;
-  const { g, normalized, n, gradInput } = pass;
-  const [weight, deviation, gradWeight, gradBias] = vectorsOf(pass.channels, 4);
+  const { g, normalized, weight, deviation, gradWeight, gradBias, n, gradInput } = pass;
   addUpGradients(layout, g, normalized, gradWeight, gradBias);
   const scale = inTypeOf(g, weight.map((value, c) => value / deviation[c]));
   const throughMean = inTypeOf(g, gradBias.map((total) => total / n));

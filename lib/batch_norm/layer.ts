@@ -3,9 +3,18 @@
  * @module
  */
 
-import { Layer, type Parameter } from "../layer.ts";
-import { type DType, ones, type OutOptions, Tensor, zeros } from "../tensor/mod.ts";
-import { describe, formatShape, sameShape } from "../tensor/tensor.ts";
+import {
+  checkFlag,
+  checkInteger,
+  checkOptions,
+  checkProbability,
+  formatShape,
+  recall,
+  sameShape,
+} from "../check.ts";
+import { Layer, type Parameter, parametersFrom } from "../layer.ts";
+import { type DType, ones, type OutOptions, type Tensor, zeros } from "../tensor/mod.ts";
+import { checkTensor } from "../tensor/tensor.ts";
 import {
   batchNorm,
   batchNormBackward,
@@ -33,10 +42,30 @@ export interface BatchNormLayerOptions {
   dtype?: DType;
 }
 
+/** A batch normalization can be called with the options of its forward pass. */
+export interface BatchNorm {
+  /** The forward pass. */
+  (x: Tensor, options?: OutOptions): Tensor;
+}
+
+/** The names of `BatchNormLayerOptions`. */
+const OPTIONS = ["momentum", "eps", "affine", "trackRunningStats", "unbiased", "dtype"];
+
 /**
  * Batch normalization: in training mode with the statistics of the batch, in evaluation mode with running averages.
  *
  * PyTorch's `BatchNorm1d` for inputs of shape [N, C], its `BatchNorm2d` for [N, C, H, W].
+ *
+ * Source: Ioffe and Szegedy 2015.
+ *
+ * @example
+ * ```ts
+ * import { BatchNorm, tensor } from "../mod.ts";
+ *
+ * const norm = new BatchNorm(2);
+ * console.log(norm(tensor([[1, 10], [3, 30]])).toArray()); // close to [[-1, -1], [1, 1]]
+ * console.log(norm.runningMean); // [0.2, 2]: a tenth of the way from 0 to the mean of the batch
+ * ```
  */
 export class BatchNorm extends Layer {
   /** Number of channels, C. */
@@ -55,27 +84,27 @@ export class BatchNorm extends Layer {
   readonly runningMean: Tensor | null;
   /** Running variance, of shape [C], changed in place; `null` without `trackRunningStats`. */
   readonly runningVar: Tensor | null;
-  /** How many batches the running statistics have seen; set it along with them, as when loading a checkpoint. */
-  numBatchesTracked = 0;
+  /** What the last forward pass left for the backward pass. */
+  protected pass: BatchNormPass | undefined = undefined;
   readonly #parameters: readonly Parameter[];
+  readonly #numBatchesTracked = zeros([]);
   #momentum: number | null = null;
-  #pass: BatchNormPass | undefined;
 
   /**
    * A layer in training mode, with running mean 0 and running variance 1.
    *
    * @param numFeatures Number of channels, a positive integer.
    * @throws {RangeError} if `numFeatures`, `momentum` or `eps` is out of range.
-   * @throws {TypeError} if the momentum is neither a number nor `null`, or the dtype is unknown.
+   * @throws {TypeError} if the momentum is neither a number nor `null`, the dtype is unknown, or an option is.
    */
   constructor(numFeatures: number, options: BatchNormLayerOptions = {}) {
     super();
+    checkOptions("BatchNorm", options, OPTIONS);
     const { momentum = 0.1, eps = 1e-5, affine = true, trackRunningStats = true } = options;
     const { unbiased = true, dtype = "float64" } = options;
-    if (!(Number.isInteger(numFeatures) && numFeatures > 0)) {
-      throw new RangeError(`numFeatures must be a positive integer, got ${describe(numFeatures)}`);
-    }
+    checkInteger("numFeatures", numFeatures, 1);
     checkEps(eps);
+    for (const [name, flag] of Object.entries({ affine, trackRunningStats, unbiased })) checkFlag(name, flag);
     this.numFeatures = numFeatures;
     this.eps = eps;
     this.unbiased = unbiased;
@@ -86,9 +115,18 @@ export class BatchNorm extends Layer {
     this.bias = affine ? zeros(shape, dtype) : null;
     this.runningMean = trackRunningStats ? zeros(shape, dtype) : null;
     this.runningVar = trackRunningStats ? ones(shape, dtype) : null;
-    this.#parameters = Object.entries({ weight: this.weight, bias: this.bias }).flatMap(([name, value]) =>
-      value === null ? [] : [{ name, value, grad: zeros(shape, dtype) }]
-    );
+    this.#parameters = parametersFrom({ weight: this.weight, bias: this.bias });
+  }
+
+  /** How many batches the running statistics have seen; set it along with them. */
+  get numBatchesTracked(): number {
+    return this.#numBatchesTracked.data[0];
+  }
+
+  /** @throws {RangeError | TypeError} if it is not a non-negative integer. */
+  set numBatchesTracked(count: number) {
+    checkInteger("numBatchesTracked", count);
+    this.#numBatchesTracked.data[0] = count;
   }
 
   /** Weight of the new batch in the running statistics; `null`: the average over all batches so far. */
@@ -98,11 +136,7 @@ export class BatchNorm extends Layer {
 
   /** @throws {RangeError} if it is NaN or outside [0, 1]. */
   set momentum(momentum: number | null) {
-    const message = `momentum, the weight of the new batch, must be in [0, 1] or null, got ${
-      describe(momentum)
-    }`;
-    if (momentum !== null && typeof momentum !== "number") throw new TypeError(message);
-    if (momentum !== null && !(momentum >= 0 && momentum <= 1)) throw new RangeError(message);
+    if (momentum !== null) checkProbability("momentum, the weight of the new batch (or null),", momentum);
     this.#momentum = momentum;
   }
 
@@ -114,8 +148,15 @@ export class BatchNorm extends Layer {
   }
 
   /** γ and β, unless the layer was made without them. */
-  override parameters(): readonly Parameter[] {
+  override ownParameters(): readonly Parameter[] {
     return this.#parameters;
+  }
+
+  /** The running statistics, unless the layer was made without them, under PyTorch's names. */
+  override ownBuffers(): Readonly<Record<string, Tensor>> {
+    const { runningMean: running_mean, runningVar: running_var } = this;
+    if (running_mean === null || running_var === null) return {};
+    return { running_mean, running_var, num_batches_tracked: this.#numBatchesTracked };
   }
 
   /**
@@ -126,20 +167,21 @@ export class BatchNorm extends Layer {
    * @throws {TypeError} if the shape or the type does not fit.
    * @throws {RangeError} if a channel has fewer than two values while training.
    */
-  override forward(x: Tensor, { out }: OutOptions = {}): Tensor {
+  override forward(x: Tensor, options: OutOptions = {}): Tensor {
+    checkOptions("BatchNorm", options, ["out"]);
     this.#check(x);
     const running = this.training ? undefined : this.#running();
-    const room = this.#pass?.normalized; // only the last pass is kept, so that its room can be used again
+    const room = this.pass?.normalized; // only the last pass is kept, so that its room can be used again
     const { output, statistics, pass } = batchNorm(x, {
       weight: this.weight ?? undefined,
       bias: this.bias ?? undefined,
       statistics: running,
       eps: this.eps,
       normalized: room !== undefined && sameShape(room.shape, x.shape) ? room : undefined,
-      out,
+      out: options.out,
     });
     if (this.training) this.#track(statistics, x.size / this.numFeatures);
-    this.#pass = pass;
+    this.pass = pass;
     return output;
   }
 
@@ -150,15 +192,17 @@ export class BatchNorm extends Layer {
    * @throws {Error} if there was no forward pass.
    * @throws {TypeError} if the shape is not that of the last forward pass.
    */
-  override backward(gradOutput: Tensor, { out }: OutOptions = {}): Tensor {
-    if (this.#pass === undefined) {
-      throw new Error("backward needs a forward pass before it: call forward(x) first");
-    }
-    const { gradInput, gradWeight, gradBias } = batchNormBackward(gradOutput, this.#pass, { out });
+  override backward(gradOutput: Tensor, options: OutOptions = {}): Tensor {
+    const { gradInput, gradWeight, gradBias } = batchNormBackward(gradOutput, recall(this.pass), options);
     for (const { name, grad } of this.#parameters) {
       grad.data.set((name === "weight" ? gradWeight : gradBias).data);
     }
     return gradInput;
+  }
+
+  /** Channels, eps, momentum and type. */
+  protected override extraRepr(): string {
+    return `${this.numFeatures}, eps=${this.eps}, momentum=${this.momentum}, dtype=${this.dtype}`;
   }
 
   #running(): ChannelStatistics | undefined {
@@ -181,10 +225,10 @@ export class BatchNorm extends Layer {
   }
 
   #check(x: Tensor): void {
-    if (!(x instanceof Tensor) || x.ndim < 2 || x.shape[1] !== this.numFeatures) {
-      const came = x instanceof Tensor ? formatShape(x.shape) : describe(x);
-      const allowed = `[N, ${this.numFeatures}] or [N, ${this.numFeatures}, …]`;
-      throw new TypeError(`This BatchNorm needs a tensor of shape ${allowed}, got ${came}`);
+    const allowed = `[N, ${this.numFeatures}] or [N, ${this.numFeatures}, …]`;
+    checkTensor(`This BatchNorm, made for ${allowed},`, x);
+    if (x.ndim < 2 || x.shape[1] !== this.numFeatures) {
+      throw new TypeError(`This BatchNorm needs a tensor of shape ${allowed}, got ${formatShape(x.shape)}`);
     }
     if (x.dtype !== this.dtype) {
       throw new TypeError(

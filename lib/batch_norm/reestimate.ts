@@ -3,7 +3,8 @@
  * @module
  */
 
-import type { Layer } from "../layer.ts";
+import { checkInstance, describe } from "../check.ts";
+import { Layer } from "../layer.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { BatchNorm } from "./layer.ts";
 
@@ -15,13 +16,32 @@ import { BatchNorm } from "./layer.ts";
  * large for evaluation. This is a remedy that needs no new training. (PyTorch's `update_bn` averages in the same way,
  * but with dropout on.)
  *
- * @param model Any layer; the `BatchNorm` layers are found through `children()`.
+ * @example
+ * ```ts
+ * import { BatchNorm, defaultRng, InvertedDropout, normal, reestimateStatistics, Sequential } from "../mod.ts";
+ *
+ * const model = new Sequential(new InvertedDropout(0.5, { seed: 1 }), new BatchNorm(3));
+ * const batches = [normal([64, 3], { rng: defaultRng(42) })];
+ * for (let step = 0; step < 100; step++) model(batches[0]);
+ * const norm = model.children()[1] as BatchNorm;
+ * console.log(norm.runningVar); // about 2: that of the training, with dropout on
+ * reestimateStatistics(model, batches);
+ * console.log(norm.runningVar); // about 1: that of evaluation
+ * ```
+ *
+ * @param model Any layer; the `BatchNorm` layers are found among `namedLayers()`.
  * @param batches Inputs of the model, at least one. Batches count the same, however many samples they hold.
  * @throws {RangeError} if there is no batch, or no `BatchNorm` that keeps running statistics.
  *   If anything is thrown, the running statistics stay as they were.
  */
 export function reestimateStatistics(model: Layer, batches: Iterable<Tensor>): void {
-  const layers = withDescendants(model);
+  checkInstance("reestimateStatistics", model, Layer, "a layer");
+  if (typeof batches?.[Symbol.iterator] !== "function") {
+    throw new TypeError(
+      `reestimateStatistics needs batches, such as an array of tensors, got ${describe(batches)}`,
+    );
+  }
+  const layers = Array.from(model.namedLayers().values());
   const norms = layers.filter((layer) => layer instanceof BatchNorm).filter((norm) =>
     norm.runningMean !== null
   );
@@ -32,11 +52,10 @@ export function reestimateStatistics(model: Layer, batches: Iterable<Tensor>): v
   }
   const modes = layers.map((layer) => layer.training);
   const momenta = norms.map((norm) => norm.momentum);
-  const before = norms.map(saveStatistics);
+  const restore = model.snapshot();
   let seen = 0;
-  let finished = false;
   try {
-    layers.forEach((layer) => layer.eval());
+    model.eval();
     for (const norm of norms) {
       norm.train().momentum = null;
       norm.resetRunningStats();
@@ -46,30 +65,11 @@ export function reestimateStatistics(model: Layer, batches: Iterable<Tensor>): v
       seen++;
     }
     if (seen === 0) throw new RangeError("reestimateStatistics needs at least one batch, got none");
-    finished = true;
+  } catch (error) {
+    restore();
+    throw error;
   } finally {
     norms.forEach((norm, i) => norm.momentum = momenta[i]);
-    // Parents first, since a parent's mode may be passed on to its children.
-    layers.forEach((layer, i) => layer.train(modes[i]));
-    if (!finished) before.forEach((restore) => restore());
+    layers.forEach((layer, i) => layer.train(modes[i])); // parents first, since a mode is passed on to children
   }
-}
-
-/** The layer, and all layers in it, parents before children. */
-function withDescendants(layer: Layer): Layer[] {
-  return [layer, ...layer.children().flatMap(withDescendants)];
-}
-
-/** Returns what puts the running statistics back. */
-function saveStatistics(norm: BatchNorm): () => void {
-  const [mean, variance, batches] = [
-    norm.runningMean!.clone(),
-    norm.runningVar!.clone(),
-    norm.numBatchesTracked,
-  ];
-  return () => {
-    norm.runningMean!.data.set(mean.data);
-    norm.runningVar!.data.set(variance.data);
-    norm.numBatchesTracked = batches;
-  };
 }

@@ -9,7 +9,7 @@ import {
   measureVarianceShift,
   varianceShiftTheory,
 } from "../experiments/li_variance_shift.ts";
-import { analyzeVarianceShift, type VarianceShift } from "../experiments/variance_shift.ts";
+import { analyzeVarianceShift, type VarianceShift } from "../article/variance_shift.ts";
 import { type Claim, show } from "./claim.ts";
 
 /** The claims of section 6. */

@@ -5,7 +5,7 @@
 
 import { defaultRng, drawMask, invertedDropout, mean, ones, subtract } from "../mod.ts";
 import { kerasDropout, onnxDropout, torchDropout } from "../frameworks/mod.ts";
-import { pytorchDropout } from "../experiments/pytorch_dropout.ts";
+import { pytorchDropout } from "../article/pytorch_dropout.ts";
 import { type Claim, show } from "./claim.ts";
 
 /** The claims of section 4. */
@@ -88,7 +88,7 @@ function invertedByDefault() {
 /** p = 0.2 meant as the share to drop, or as the share to keep. */
 function wrongInterpretation() {
   const rng = defaultRng(1);
-  const kept = (p: number) => drawMask([10_000], p, rng).kept / 10_000;
+  const kept = (p: number) => drawMask([10_000], p, { rng }).kept / 10_000;
   const spread = (p: number) => {
     const { output } = invertedDropout(ones([10_000]), p, { rng });
     const center = mean(output);

@@ -5,7 +5,7 @@
 
 import { applyMask, exactExpectation, gradcheck, Mask, multiply, sum, tensor } from "../mod.ts";
 import { derivative, proveEqual } from "../symbolic.ts";
-import { analyzeGradientVariance, demonstrateGradientFlow } from "../experiments/gradient_flow.ts";
+import { analyzeGradientVariance, demonstrateGradientFlow } from "../article/gradient_flow.ts";
 import { compareOptimizers, learningRateStudy } from "../experiments/learning_rate_study.ts";
 import { type Claim, show } from "./claim.ts";
 

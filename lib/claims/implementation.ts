@@ -15,7 +15,7 @@ import {
   Tensor,
   tensor,
 } from "../mod.ts";
-import { compareStandardVsInverted, type Comparison } from "../experiments/compare_standard_vs_inverted.ts";
+import { compareStandardVsInverted, type Comparison } from "../article/compare_standard_vs_inverted.ts";
 import { type Claim, show } from "./claim.ts";
 
 /** The claims of section 3. */
@@ -71,7 +71,10 @@ function scaleIsUnique() {
 
 function sameMaskBackward() {
   const x = new Tensor(defaultRng(1).standardNormal(20));
-  const [mask, other] = [drawMask([20], 0.5, defaultRng(2)), drawMask([20], 0.5, defaultRng(3))];
+  const [mask, other] = [
+    drawMask([20], 0.5, { rng: defaultRng(2) }),
+    drawMask([20], 0.5, { rng: defaultRng(3) }),
+  ];
   const forward = (value: Tensor) => applyMask(value, mask, 2);
   const right = gradcheck(forward, (g) => applyMask(g, mask, 2), x);
   const wrong = gradcheck(forward, (g) => applyMask(g, other, 2), x);

@@ -1,35 +1,95 @@
 /**
- * The one loop behind every kind of dropout: keep and scale, or zero.
+ * The arithmetic behind every kind of dropout: a mask, a scale, and the same two on the way back.
  * @module
  */
 
-import { checkStream, drawMask, type Mask, resultMask } from "../mask.ts";
+import { checkFlag, checkOptions, describe, formatShape, sameShape } from "../check.ts";
+import { checkDropProbability, drawMask, Mask, resultMask } from "../mask.ts";
+import type { RandomStream } from "../random/mod.ts";
+import { checkStream } from "../random/stream.ts";
 import { applyBits } from "../simd/dropout.ts";
-import { formatShape, resultTensor, sameShape } from "../tensor/tensor.ts";
-import { type OutOptions, Tensor } from "../tensor/mod.ts";
-import type { DropoutOptions, DropoutResult } from "./layer.ts";
+import { multiply, type OutOptions, type Shape, Tensor } from "../tensor/mod.ts";
+import { broadcastShapes } from "../tensor/elementwise.ts";
+import { checkTensor, resultTensor } from "../tensor/tensor.ts";
+
+/** Options of the functional forms. */
+export interface DropoutOptions extends OutOptions {
+  /** The stream that the mask is drawn from. Required while training, unless a mask is given or nothing is random. */
+  rng?: RandomStream | undefined;
+  /** True (default): a mask is drawn and applied. */
+  training?: boolean;
+  /** Use this mask and draw none; it may be smaller and broadcast to the input, as [N, C, 1, 1] to [N, C, H, W]. */
+  mask?: Mask | undefined;
+  /** Receives the mask that is drawn, so that nothing is allocated; shaped like the input. */
+  maskOut?: Mask | undefined;
+}
 
 /**
- * `scale · x` where the mask keeps, +0 where it drops (also for NaN and infinities).
+ * What the backward pass needs to know of a forward pass: both multiply by scale · mask, so that what a forward pass
+ * did cannot be told wrong.
+ */
+export interface DropoutPass<Noise extends Mask | Tensor = Mask | Tensor> {
+  /** Shape of the input. */
+  readonly shape: Shape;
+  /** What each element was multiplied by: kept or dropped, a noise of its own, or nothing (`null`). */
+  readonly mask: Noise | null;
+  /** What all elements were multiplied by. */
+  readonly scale: number;
+}
+
+/** What a functional forward pass returns. */
+export interface DropoutResult<Noise extends Mask | Tensor = Mask> {
+  /** Shaped like the input, of its type. */
+  output: Tensor;
+  /** For the backward pass. */
+  pass: DropoutPass<Noise>;
+}
+
+/**
+ * `scale · x` where the mask keeps, +0 where it drops (also for NaN and infinities); `scale · x · mask` for a mask of
+ * numbers.
  *
  * In float32 the scale is rounded to float32 first. (PyTorch rounds 1 − p before it divides, so that its scale differs
  * in the last bit at some rates.)
  *
+ * @example
+ * ```ts
+ * import { applyMask, Mask, tensor } from "../mod.ts";
+ *
+ * const x = tensor([[1, 2], [3, 4]]);
+ * console.log(applyMask(x, Mask.of(1, 0), 2).toArray()); // [[2, 0], [6, 0]]: one mask for all rows
+ * ```
+ *
  * @param x Any shape.
- * @param mask Shaped like `x`.
- * @param scale 1 for standard dropout, 1/(1−p) for inverted dropout.
+ * @param mask Broadcasts to `x`.
+ * @param scale 1 (default) for standard dropout, 1/(1−p) for inverted dropout.
  * @returns A tensor of `x`'s shape and type; `out` may be `x` itself.
- * @throws {TypeError} if the shapes differ.
+ * @throws {TypeError} if the mask does not broadcast to `x`, or `out` does not fit.
  */
-export function applyMask(x: Tensor, mask: Mask, scale: number, { out }: OutOptions = {}): Tensor {
-  if (!sameShape(x.shape, mask.shape)) {
-    throw new TypeError(
-      `The mask has shape ${formatShape(mask.shape)}, but the tensor has shape ${formatShape(x.shape)}`,
-    );
+export function applyMask(x: Tensor, mask: Mask | Tensor, scale = 1, options: OutOptions = {}): Tensor {
+  checkTensor("applyMask", x);
+  checkOptions("applyMask", options, ["out"]);
+  if (typeof scale !== "number") {
+    throw new TypeError(`applyMask: scale must be a number, got ${describe(scale)}`);
   }
-  const result = resultTensor("dropout", x.shape, x.dtype, out, [x]);
+  return apply("applyMask", x, mask, scale, options.out);
+}
+
+/** `applyMask`, in the name of the function that its user called. */
+function apply(
+  where: string,
+  x: Tensor,
+  mask: Mask | Tensor,
+  scale: number,
+  out: Tensor | undefined,
+): Tensor {
+  if (mask instanceof Tensor) return applyNoise(where, x, mask, scale, out);
+  if (!(mask instanceof Mask)) {
+    throw new TypeError(`${where}: the mask must be a Mask, got ${describe(mask)}`);
+  }
+  const result = resultTensor(where, x.shape, x.dtype, out, [x]);
   const factor = x.dtype === "float32" ? Math.fround(scale) : scale;
-  const { bits } = mask;
+  const { bits } = mask.broadcastTo(x.shape);
   const from = x.data;
   const to = result.data;
   if (applyBits(from, to, bits, factor)) return result;
@@ -37,39 +97,87 @@ export function applyMask(x: Tensor, mask: Mask, scale: number, { out }: OutOpti
   return result;
 }
 
+function applyNoise(where: string, x: Tensor, noise: Tensor, scale: number, out: Tensor | undefined): Tensor {
+  if (noise.dtype !== x.dtype || !sameShape(broadcastShapes(where, noise.shape, x.shape), x.shape)) {
+    throw new TypeError(
+      `${where}: a mask of numbers must be ${x.dtype} and broadcast to ${formatShape(x.shape)}, ` +
+        `got ${noise.dtype} of shape ${formatShape(noise.shape)}`,
+    );
+  }
+  const product = multiply(x, noise, { out: resultTensor(where, x.shape, x.dtype, out, [x, noise]) });
+  return scale === 1 ? product : multiply(product, scale, { out: product });
+}
+
+/** The names of `DropoutOptions`. */
+const OPTIONS = ["rng", "training", "mask", "out", "maskOut"];
+
 /**
- * Draws a mask and applies it, in one pass if the stream can.
+ * A training pass, or one in evaluation that only scales.
  *
+ * @param where The function, as its user writes it.
  * @param p Drop probability, in [0, 1].
- * @param scale As in `applyMask`.
- * @throws {TypeError} if there is no stream, or `out` or `mask` does not fit; the stream is as it was then.
+ * @param scales Of the survivors while training, and of all elements in evaluation.
+ * @throws {RangeError} if `p` is NaN or outside [0, 1].
+ * @throws {TypeError} if there is no stream, or `out` or a mask does not fit; the stream is as it was then.
  */
-export function drawAndApply(
+export function dropout(
+  where: string,
   x: Tensor,
   p: number,
-  scale: number,
-  { rng, mask: room, out }: DropoutOptions,
+  scales: { training: number; evaluation: number },
+  options: DropoutOptions,
 ): DropoutResult {
-  const output = resultTensor("dropout", x.shape, x.dtype, out, [x]);
-  const mask = resultMask(x.shape, room);
-  checkStream(rng);
-  if (rng.dropout?.(1 - p, x.data, output.data, scale, mask.bits)) return { output, mask };
-  drawMask(x.shape, p, rng, { out: mask });
-  return { output: applyMask(x, mask, scale, { out: output }), mask };
+  checkTensor(where, x);
+  checkDropProbability(p);
+  checkOptions(where, options, OPTIONS);
+  const { rng, training = true, mask: given, out, maskOut } = options;
+  checkFlag(`${where}: training`, training);
+  const { shape } = x;
+  const scale = training ? scales.training : scales.evaluation;
+  if (!training || (p === 0 && given === undefined)) {
+    return { output: applyScale(where, x, scale, out), pass: { shape, mask: null, scale } };
+  }
+  if (given !== undefined) {
+    const mask = p === 1 ? resultMask(shape, undefined) : given; // at p = 1 nothing is kept
+    return { output: apply(where, x, mask, scale, out), pass: { shape, mask, scale } };
+  }
+  const output = resultTensor(where, shape, x.dtype, out, [x]);
+  const mask = resultMask(shape, maskOut);
+  checkStream(where, rng);
+  if (!rng.dropout?.(1 - p, x.data, output.data, scale, mask.bits)) {
+    drawMask(shape, p, { rng, out: mask });
+    apply(where, x, mask, scale, output);
+  }
+  return { output, pass: { shape, mask, scale } };
 }
 
-/** `scale · x` everywhere, with the same rounding as `applyMask`. */
-export function applyScale(x: Tensor, scale: number, { out }: OutOptions = {}): Tensor {
-  const result = resultTensor("dropout", x.shape, x.dtype, out, [x]);
-  const factor = x.dtype === "float32" ? Math.fround(scale) : scale;
-  for (let i = 0; i < x.size; i++) result.data[i] = x.data[i] * factor;
-  return result;
+/**
+ * The gradient of every kind of dropout: through the mask and the scale of the forward pass.
+ *
+ * @param where The function, as its user writes it.
+ * @throws {TypeError} if the gradient has not the shape of the forward pass, or the pass is none.
+ */
+export function dropoutBackward(
+  where: string,
+  gradOutput: Tensor,
+  pass: DropoutPass,
+  options: OutOptions,
+): Tensor {
+  checkOptions(where, options, ["out"]);
+  if (
+    typeof pass !== "object" || pass === null || typeof pass.scale !== "number" || !Array.isArray(pass.shape)
+  ) {
+    throw new TypeError(`${where} needs the pass that the forward function returned, got ${describe(pass)}`);
+  }
+  checkTensor(where, gradOutput, pass.shape);
+  const { mask, scale } = pass;
+  return mask === null
+    ? applyScale(where, gradOutput, scale, options.out)
+    : apply(where, gradOutput, mask, scale, options.out);
 }
 
-/** `x` itself, or a copy of it in `out`. */
-export function passThrough(x: Tensor, { out }: OutOptions = {}): Tensor {
-  if (out === undefined || out === x) return x;
-  const result = resultTensor("dropout", x.shape, x.dtype, out, [x]);
-  result.data.set(x.data);
-  return result;
+/** `scale · x` everywhere, with the same rounding as `applyMask`; `x` itself if the scale is 1 and there is no `out`. */
+export function applyScale(where: string, x: Tensor, scale: number, out: Tensor | undefined): Tensor {
+  if (scale === 1 && (out === undefined || out === x)) return x;
+  return multiply(x, scale, { out: resultTensor(where, x.shape, x.dtype, out, [x]) }); // float32 rounds the scale, too
 }

@@ -3,57 +3,66 @@
  * @module
  */
 
-import { checkDropProbability, type Mask } from "../mask.ts";
 import type { OutOptions, Tensor } from "../tensor/mod.ts";
-import { applyMask, drawAndApply, passThrough } from "./apply.ts";
 import {
-  checkTensor,
-  DropoutLayer,
-  type DropoutLayerOptions,
+  dropout,
+  dropoutBackward,
   type DropoutOptions,
+  type DropoutPass,
   type DropoutResult,
-} from "./layer.ts";
+} from "./apply.ts";
+import { DropoutLayer } from "./layer.ts";
 
 /**
  * Zeroes each element with probability `p` and multiplies the survivors by 1/(1 − p), so that the expectation of the
  * output is the input.
  *
+ * Source: Srivastava et al. 2014, §10 (there, p is the probability of keeping).
+ *
+ * @example
+ * ```ts
+ * import { defaultRng, invertedDropout, invertedDropoutBackward, ones } from "../mod.ts";
+ *
+ * const { output, pass } = invertedDropout(ones([2, 3]), 0.5, { rng: defaultRng(42) });
+ * console.log(output.toArray()); // zeros and twos
+ * console.log(invertedDropoutBackward(ones([2, 3]), pass).toArray()); // the same zeros and twos
+ * ```
+ *
  * @param x Any shape.
  * @param p Drop probability, in [0, 1]. `p = 1` gives zeros, and zero gradients.
- * @param options.rng Advanced by one draw per element. Required while training, unless p is 0.
- * @param options.training False: the output is `x` itself and the mask is `null`. Default true.
+ * @param options.rng Advanced by one draw per element. Required while training, unless p is 0 or a mask is given.
+ * @param options.training False: the output is `x` itself. Default true.
+ * @param options.mask Use this mask, which may broadcast, and draw none.
  * @param options.out Receives the output; may be `x` itself.
- * @param options.mask Receives the mask, so that nothing is allocated; shaped like `x`.
- * @returns `output`, of `x`'s shape and type, and the `mask` that the backward pass needs.
+ * @param options.maskOut Receives the mask, so that nothing is allocated; shaped like `x`.
+ * @returns `output`, of `x`'s shape and type, and the `pass` that the backward pass needs.
  * @throws {RangeError} if `p` is NaN or outside [0, 1].
- * @throws {TypeError} if `p` is not a number, the stream is missing, or `out` does not fit.
- * Source: Srivastava et al. 2014, §10 (there, p is the probability of keeping).
+ * @throws {TypeError} if `p` is not a number, the stream is missing, or an option is not known or does not fit.
  */
 export function invertedDropout(x: Tensor, p: number, options: DropoutOptions = {}): DropoutResult {
-  checkTensor(x);
-  checkDropProbability(p);
-  const { training = true, out } = options;
-  if (!training || p === 0) return { output: passThrough(x, { out }), mask: null };
-  return drawAndApply(x, p, survivorScale(p), options);
+  return inverted("invertedDropout", x, p, options);
+}
+
+/** The same in the name of another function, which errors then name. */
+export function inverted(where: string, x: Tensor, p: number, options: DropoutOptions): DropoutResult {
+  return dropout(where, x, p, { training: survivorScale(p), evaluation: 1 }, options);
 }
 
 /**
  * The gradient of inverted dropout: what was dropped passes nothing back, the rest is multiplied by 1/(1 − p).
  *
  * @param gradOutput Gradient with respect to the output.
- * @param mask The mask of the forward pass, or `null` if it had none.
- * @param p Drop probability of the forward pass, in [0, 1].
+ * @param pass What the forward pass returned: its mask and its scale.
+ * @param options.out Receives the gradient; may be `gradOutput` itself.
  * @returns The gradient with respect to the input.
- * @throws {TypeError} if the shapes of gradient and mask differ.
+ * @throws {TypeError} if the gradient has not the shape of the forward pass, or `pass` is not one.
  */
 export function invertedDropoutBackward(
   gradOutput: Tensor,
-  mask: Mask | null,
-  p: number,
-  out: OutOptions = {},
+  pass: DropoutPass,
+  options: OutOptions = {},
 ): Tensor {
-  checkDropProbability(p);
-  return mask === null ? passThrough(gradOutput, out) : applyMask(gradOutput, mask, survivorScale(p), out);
+  return dropoutBackward("invertedDropoutBackward", gradOutput, pass, options);
 }
 
 /** 1/(1 − p), computed as the article does; 0 at p = 1, where nothing survives. */
@@ -62,52 +71,22 @@ export function survivorScale(p: number): number {
 }
 
 /**
- * Inverted dropout as a layer with its own random stream.
+ * Inverted dropout as a layer: drops and scales in training mode, and returns its input itself in evaluation mode.
  *
  * @example
  * ```ts
- * import { InvertedDropout } from "./mod.ts";
- * import { ones } from "../tensor/mod.ts";
+ * import { defaultRng, InvertedDropout, ones } from "../mod.ts";
  *
  * const dropout = new InvertedDropout(0.5, { seed: 42 });
  * console.log(dropout(ones([2, 3])).toArray()); // zeros and twos
  * console.log(dropout.eval()(ones([2, 3])).toArray()); // ones
+ * const numpy = new InvertedDropout(0.5, { rng: defaultRng(42) }); // the article's masks, from NumPy's stream
+ * console.log(numpy(ones([2, 3])).toArray());
  * ```
  */
-export class InvertedDropout extends DropoutLayer<Mask | null> {
-  /**
-   * A layer in training mode.
-   *
-   * @param p Drop probability, in [0, 1). Default 0.5.
-   * @param options.seed Seed of the stream; by default fresh entropy.
-   * @param options.stream `"numpy"` (default) draws as NumPy's `default_rng`, `"fast"` from a FastStream.
-   * @throws {RangeError} if `p` is NaN or outside [0, 1), or the seed is negative or fractional.
-   * @throws {TypeError} if `p` or the seed is not a number.
-   */
-  constructor(p = 0.5, options: DropoutLayerOptions = {}) {
-    super(p, options, true);
-  }
-
-  /**
-   * Drops and scales in training mode; returns `x` itself in evaluation mode.
-   *
-   * @param x Any shape. Not changed, unless it is also given as `out`.
-   */
-  override forward(x: Tensor, out: OutOptions = {}): Tensor {
-    const { output, mask } = invertedDropout(x, this.p, { ...out, rng: this.rng, training: this.training });
-    this.remember(x.shape, mask);
-    return output;
-  }
-
-  /**
-   * The gradient that belongs to the last forward pass: through its mask if it was in training mode, the identity if
-   * it was in evaluation mode, whatever the mode is now.
-   *
-   * @param gradOutput Shaped like the last input.
-   * @throws {Error} if there was no forward pass.
-   * @throws {TypeError} if the shape is not that of the last forward pass.
-   */
-  override backward(gradOutput: Tensor, out: OutOptions = {}): Tensor {
-    return invertedDropoutBackward(gradOutput, this.recall(gradOutput), this.p, out);
+export class InvertedDropout extends DropoutLayer {
+  /** Inverted dropout. */
+  protected override drop(x: Tensor, options: DropoutOptions): DropoutResult {
+    return invertedDropout(x, this.p, options);
   }
 }

@@ -1,143 +1,172 @@
 /**
- * What the kinds of dropout share: options, results, and a layer with a random stream and a memory of one pass.
+ * What dropout layers share: a drop probability, a random stream, and a memory of one pass.
  * @module
  */
 
+import { checkInstance, checkOptions, type Interval, recall } from "../check.ts";
 import { Layer } from "../layer.ts";
 import { checkDropProbability, type Mask } from "../mask.ts";
-import { defaultRng, FastStream, type Generator, type RandomStream, type Seed } from "../random/mod.ts";
-import { type OutOptions, type Shape, Tensor } from "../tensor/mod.ts";
-import { describe, formatShape, sameShape } from "../tensor/tensor.ts";
+import { FastStream, type RandomStream, type Seed, type StreamOptions } from "../random/mod.ts";
+import { streamFrom } from "../random/stream_options.ts";
+import type { OutOptions, Tensor } from "../tensor/mod.ts";
+import { dropoutBackward, type DropoutOptions, type DropoutPass, type DropoutResult } from "./apply.ts";
 
-/** Options of the functional forms. */
-export interface DropoutOptions extends OutOptions {
-  /** The stream that the mask is drawn from. Required while training. */
-  rng?: RandomStream;
-  /** True (default): a fresh mask is drawn and applied. */
-  training?: boolean;
-  /** Receives the mask, so that nothing is allocated. */
-  mask?: Mask;
+/** Options of the layers: a stream, or a seed; by default a fast stream with fresh entropy. */
+export type DropoutLayerOptions = StreamOptions;
+
+/** Options of one forward pass. */
+export type DropoutForwardOptions = Pick<DropoutOptions, "mask" | "out" | "maskOut">;
+
+/** A dropout layer can be called with the options of its forward pass. */
+export interface DropoutLayer<Noise extends Mask | Tensor = Mask> {
+  /** The forward pass. */
+  (x: Tensor, options?: DropoutForwardOptions): Tensor;
 }
 
-/** What a functional forward pass returns. */
-export interface DropoutResult {
-  /** Shaped like the input, of its type. */
-  output: Tensor;
-  /** The mask that was applied, for the backward pass; `null` if none was. */
-  mask: Mask | null;
-}
-
-/** Options of the layers. */
-export interface DropoutLayerOptions {
-  /** Seed of the stream; by default fresh entropy. */
-  seed?: Seed;
-  /** Where masks come from: `"numpy"` (default) is NumPy's `default_rng`, `"fast"` a FastStream. */
-  stream?: StreamName;
-}
-
-/** The streams that a layer can have. */
-export type StreamName = "numpy" | "fast";
-
-const STREAMS: Record<StreamName, (seed: Seed | undefined) => Generator | FastStream> = {
-  numpy: (seed) => defaultRng(seed),
-  fast: (seed) => new FastStream(seed),
-};
-
-/** A dropout layer: a drop probability, a random stream of its own, and what its last forward pass left behind. */
-export abstract class DropoutLayer<Kept extends Mask | number | null> extends Layer {
+/**
+ * Base of the dropout layers. One of your own has to say only how it drops:
+ *
+ * @example
+ * ```ts
+ * import { add, DropoutLayer, type DropoutOptions, multiply, normal, type NormalStream, type Tensor } from "../mod.ts";
+ *
+ * class Blur extends DropoutLayer<Tensor> { // multiplies by N(1, p/(1 − p))
+ *   protected override drop(x: Tensor, { rng, training }: DropoutOptions) {
+ *     const { shape, dtype } = x;
+ *     if (!training) return { output: x, pass: { shape, mask: null, scale: 1 } };
+ *     const deviation = Math.sqrt(this.p / (1 - this.p));
+ *     const noise = add(multiply(normal(shape, { rng: rng as NormalStream, dtype }), deviation), 1);
+ *     return { output: multiply(x, noise), pass: { shape, mask: noise, scale: 1 } };
+ *   }
+ * }
+ * console.log(new Blur(0.2, { seed: 42 })); // Blur(p=0.2)
+ * ```
+ */
+export abstract class DropoutLayer<Noise extends Mask | Tensor = Mask> extends Layer {
   /** Drop probability. */
   readonly p: number;
   /** The seed given, which `resetRng()` goes back to. */
   readonly seed: Seed | undefined;
-  /** Which kind of stream masks are drawn from. */
-  readonly stream: StreamName;
   /** The stream that masks are drawn from. */
-  protected rng: Generator | FastStream;
-  #last: { shape: Shape; kept: Kept } | undefined;
+  rng: RandomStream;
+  /** What the last forward pass left for the backward pass. */
+  protected pass: DropoutPass<Noise> | undefined = undefined;
+  readonly #start: object | undefined;
 
   /**
-   * Checks the probability and seeds the stream.
+   * A layer in training mode.
    *
-   * @param p Drop probability, in [0, 1], or in [0, 1) if `open`.
+   * @param p Drop probability, in [0, 1) unless the interval says otherwise. Default 0.5.
+   * @param options.rng Any stream; it belongs to whoever made it.
+   * @param options.seed Short for a FastStream of the layer's own with that seed; by default fresh entropy.
    * @throws {RangeError} if `p` is NaN or outside, or the seed is negative or fractional.
-   * @throws {TypeError} if `p` or the seed is not a number, or there is no such stream.
+   * @throws {TypeError} if `p` or the seed is not a number, or an option is not known.
    */
-  constructor(p: number, { seed, stream = "numpy" }: DropoutLayerOptions, open = false) {
+  constructor(p = 0.5, options: DropoutLayerOptions = {}, interval: Interval = "[0, 1)") {
     super();
-    checkDropProbability(p, open);
-    if (!Object.hasOwn(STREAMS, stream)) {
-      throw new TypeError(`The stream must be "numpy" or "fast", got ${describe(stream)}`);
-    }
+    checkOptions(this.constructor.name, options, ["rng", "seed"]);
+    checkDropProbability(p, interval);
     this.p = p;
-    this.seed = seed;
-    this.stream = stream;
-    this.rng = STREAMS[stream](seed);
+    this.seed = options.seed;
+    this.rng = streamFrom(this.constructor.name, options, (seed) => this.freshStream(seed)) ??
+      this.freshStream();
+    this.#start = options.rng === undefined ? this.rng.getState() : undefined;
   }
 
-  /**
-   * Starts the random stream again.
-   *
-   * @param seed By default the seed that the layer was made with.
-   */
-  resetRng(seed: Seed | undefined = this.seed): void {
-    this.rng = STREAMS[this.stream](seed);
+  /** The stream that a seed stands for; without one, with fresh entropy. */
+  protected freshStream(seed?: Seed): RandomStream {
+    return new FastStream(seed);
   }
 
-  /**
-   * Remembers the random stream and the last pass.
-   *
-   * @returns Goes back to them, so that forward passes in between leave no trace.
-   */
-  snapshot(): () => void {
-    const { rng } = this;
-    const goBack = remember(rng);
-    const last = this.#last;
-    return () => {
-      goBack();
-      this.rng = rng;
-      this.#last = last;
-    };
-  }
+  /** Drops: draws from `options.rng` if `options.training`, and returns the output with the pass that leads back. */
+  protected abstract drop(x: Tensor, options: DropoutOptions): DropoutResult<Noise>;
 
   /** The mask of the last forward pass: `null` if it had none, `undefined` before the first. */
-  get mask(): Mask | null | undefined {
-    const kept = this.#last?.kept;
-    return typeof kept === "number" ? null : kept;
+  get mask(): Noise | null | undefined {
+    return this.pass?.mask;
   }
 
-  /** Keeps what the backward pass will need. */
-  protected remember(shape: Shape, kept: Kept): void {
-    this.#last = { shape, kept };
+  /** True if masks differ: not at p = 0, nor at p = 1. */
+  override get isRandom(): boolean {
+    return this.p > 0 && this.p < 1;
   }
 
-  /** What the last forward pass kept, if there was one and the gradient has its shape. */
-  protected recall(gradOutput: Tensor): Kept {
-    checkTensor(gradOutput);
-    if (this.#last === undefined) {
-      throw new Error("backward needs a forward pass before it: call forward(x) first");
+  /**
+   * Starts the layer's own stream again.
+   *
+   * @param seed By default the seed (or the entropy) that the layer was made with.
+   * @throws {TypeError} if the layer draws from a stream that was given to it.
+   * @throws {RangeError} if the seed is negative or fractional; nothing is changed then.
+   */
+  resetRng(seed?: Seed): void {
+    if (this.#start === undefined) {
+      throw new TypeError(
+        `This ${this.constructor.name} draws from a stream that was given to it, and that belongs to whoever made it: ` +
+          "reset it there with setState(…), or make the layer with { seed }",
+      );
     }
-    const { shape, kept } = this.#last;
-    if (sameShape(gradOutput.shape, shape)) return kept;
-    throw new TypeError(
-      `The gradient must have the shape of the last forward pass, ${formatShape(shape)}, ` +
-        `got ${formatShape(gradOutput.shape)}`,
-    );
+    if (seed !== undefined) this.rng = this.freshStream(seed);
+    else this.rng.setState(this.#start);
+  }
+
+  /**
+   * Drops in training mode.
+   *
+   * @param x Any shape. Not changed, unless it is also given as `out`.
+   * @param options.mask Use this mask in place of a fresh one.
+   * @param options.out Receives the output; may be `x` itself.
+   * @param options.maskOut Receives the mask, so that nothing is allocated.
+   * @throws {TypeError} if `x` is not a tensor, or an option is not known or does not fit.
+   */
+  override forward(x: Tensor, options: DropoutForwardOptions = {}): Tensor {
+    checkOptions(this.constructor.name, options, ["mask", "out", "maskOut"]);
+    return this.draw(x, options, this.rng);
+  }
+
+  /** A forward pass with masks from this stream. */
+  protected draw(x: Tensor, options: DropoutForwardOptions, rng: RandomStream): Tensor {
+    const { output, pass } = this.drop(x, { ...options, rng, training: this.training });
+    this.pass = pass;
+    return output;
+  }
+
+  /**
+   * The gradient that belongs to the last forward pass, through its mask and scale, whatever the mode is now.
+   *
+   * @param gradOutput Shaped like the last input.
+   * @throws {Error} if there was no forward pass.
+   * @throws {TypeError} if the shape is not that of the last forward pass.
+   */
+  override backward(gradOutput: Tensor, options: OutOptions = {}): Tensor {
+    return dropoutBackward(`${this.constructor.name}.backward`, gradOutput, recall(this.pass), options);
+  }
+
+  /** The drop probability. */
+  protected override extraRepr(): string {
+    return `p=${this.p}`;
   }
 }
 
-/** @returns Brings the stream back to where it is now. */
-function remember(rng: Generator | FastStream): () => void {
-  if (rng instanceof FastStream) {
-    const state = rng.getState();
-    return () => rng.setState(state);
+/**
+ * Puts a model into evaluation mode, and only its dropout layers into training mode: masks are drawn, but batch
+ * normalization keeps to its running statistics, as Monte Carlo dropout needs it.
+ *
+ * @example
+ * ```ts
+ * import { BatchNorm, dropoutOnly, InvertedDropout, Sequential } from "../mod.ts";
+ *
+ * const model = dropoutOnly(new Sequential(new BatchNorm(4), new InvertedDropout(0.5, { seed: 1 })));
+ * console.log(model.children().map((layer) => layer.training)); // [false, true]
+ * ```
+ *
+ * @param model Any layer. Dropout layers are those that extend `DropoutLayer`, or have a stream of their own.
+ * @returns The model.
+ * @throws {TypeError} if it is not a layer.
+ */
+export function dropoutOnly<Model extends Layer>(model: Model): Model {
+  checkInstance("dropoutOnly", model, Layer, "a layer");
+  for (const layer of model.namedLayers().values()) { // parents first, since a mode is passed on to children
+    layer.train(layer instanceof DropoutLayer || layer.isRandom);
   }
-  const state = rng.getState();
-  return () => rng.setState(state);
-}
-
-/** @throws {TypeError} if `x` is not a tensor. */
-export function checkTensor(x: unknown): asserts x is Tensor {
-  if (!(x instanceof Tensor)) {
-    throw new TypeError(`Dropout needs a Tensor, as tensor([…]) makes one, got ${describe(x)}`);
-  }
+  return model;
 }

@@ -1,21 +1,14 @@
 /**
- * Dropout: standard (as first proposed) and inverted (as everybody uses it), as functions and as layers.
+ * Dropout: standard (as first proposed), inverted (as everybody uses it), reproducible and keyed, as functions and as
+ * layers.
  * @module
  */
 
-export { applyMask } from "./apply.ts";
+export { applyMask, type DropoutOptions, type DropoutPass, type DropoutResult } from "./apply.ts";
 export { InvertedDropout, invertedDropout, invertedDropoutBackward, survivorScale } from "./inverted.ts";
-export {
-  iterationSeed,
-  ReproducibleDropout,
-  type ReproducibleDropoutOptions,
-  type ReproducibleForwardOptions,
-} from "./reproducible.ts";
 export { inferenceWeight, StandardDropout, standardDropout, standardDropoutBackward } from "./standard.ts";
-export {
-  DropoutLayer,
-  type DropoutLayerOptions,
-  type DropoutOptions,
-  type DropoutResult,
-  type StreamName,
-} from "./layer.ts";
+export { iterationSeed, ReproducibleDropout } from "./reproducible.ts";
+export { type ReproducibleDropoutOptions, type ReproducibleForwardOptions } from "./reproducible.ts";
+export { KeyedDropout, type KeyedDropoutOptions } from "./keyed.ts";
+export { DropoutLayer, dropoutOnly } from "./layer.ts";
+export { type DropoutForwardOptions, type DropoutLayerOptions } from "./layer.ts";

@@ -3,11 +3,12 @@
  * @module
  */
 
-import { defaultRng, type Seed } from "../random/mod.ts";
+import { checkInteger, checkOptions, describe } from "../check.ts";
+import { defaultRng, type RandomStream, type Seed } from "../random/mod.ts";
 import { toSeedInteger } from "../random/seed.ts";
-import type { OutOptions, Tensor } from "../tensor/mod.ts";
-import { describe } from "../tensor/tensor.ts";
-import { InvertedDropout, invertedDropout } from "./inverted.ts";
+import type { Tensor } from "../tensor/mod.ts";
+import { InvertedDropout } from "./inverted.ts";
+import type { DropoutForwardOptions } from "./layer.ts";
 
 /** Options of `ReproducibleDropout`. */
 export interface ReproducibleDropoutOptions {
@@ -16,7 +17,7 @@ export interface ReproducibleDropoutOptions {
 }
 
 /** Options of one forward pass. */
-export interface ReproducibleForwardOptions extends OutOptions {
+export interface ReproducibleForwardOptions extends DropoutForwardOptions {
   /** A non-negative integer. With it, the mask depends on the seed, the iteration, `p` and the shape, nothing else. */
   iteration?: number;
 }
@@ -47,16 +48,21 @@ export function iterationSeed(seed: number | bigint, iteration: number): number 
     );
   }
   const base = toSeedInteger(seed);
-  if (!Number.isSafeInteger(iteration) || iteration < 0) {
-    const message = `The iteration must be a non-negative integer below 2⁵³, got ${describe(iteration)}`;
-    throw typeof iteration === "number" ? new RangeError(message) : new TypeError(message);
-  }
+  checkInteger("The iteration", iteration);
   const digest = md5().update(`${base}_${iteration}`).digest("hex");
   return parseInt(digest.slice(0, 8), 16);
 }
 
+/** A reproducible layer can be called with an iteration. */
+export interface ReproducibleDropout {
+  /** The forward pass. */
+  (x: Tensor, options?: ReproducibleForwardOptions): Tensor;
+}
+
 /**
  * Inverted dropout with the article's three ways to repeat an output: evaluation, `reset()`, and a seed per iteration.
+ *
+ * Its streams are NumPy's, as the article's are: `default_rng(seed)`, and one of an iteration's own.
  *
  * Two weaknesses of its seeds, kept because the article's numbers depend on them:
  *
@@ -66,18 +72,20 @@ export function iterationSeed(seed: number | bigint, iteration: number): number 
  *
  * @example
  * ```ts
- * import { ReproducibleDropout } from "./reproducible.ts";
- * import { ones } from "../tensor/mod.ts";
+ * import { ones, ReproducibleDropout } from "../mod.ts";
  *
  * const dropout = new ReproducibleDropout(0.5, { seed: 42 });
- * const first = dropout.forward(ones([4, 8]), { iteration: 100 });
- * dropout.forward(ones([4, 8]), { iteration: 200 });
- * const again = dropout.forward(ones([4, 8]), { iteration: 100 }); // equals the first
+ * const first = dropout(ones([4, 8]), { iteration: 100 });
+ * dropout(ones([4, 8]), { iteration: 200 });
+ * const again = dropout(ones([4, 8]), { iteration: 100 });
+ * console.log(first.toString() === again.toString()); // true
  * ```
  */
 export class ReproducibleDropout extends InvertedDropout {
-  #baseSeed: number | bigint | undefined;
-  #callCount = 0;
+  /** The seed that `reset()` goes back to and that iterations are derived from: the one that was given last. */
+  baseSeed: number | bigint | undefined;
+  /** How many masks were drawn from the stream since it was started: forward passes in training without iteration. */
+  callCount = 0;
 
   /**
    * A layer in training mode.
@@ -88,18 +96,9 @@ export class ReproducibleDropout extends InvertedDropout {
    * @throws {TypeError} if `p` or the seed is not a number.
    */
   constructor(p = 0.5, options: ReproducibleDropoutOptions = {}) {
+    checkOptions("ReproducibleDropout", options, ["seed"]);
     super(p, options);
-    this.#baseSeed = options.seed;
-  }
-
-  /** The seed that `reset()` goes back to and that iterations are derived from: the one that was given last. */
-  get baseSeed(): number | bigint | undefined {
-    return this.#baseSeed;
-  }
-
-  /** How many masks were drawn from the stream since it was started: forward passes in training without iteration. */
-  get callCount(): number {
-    return this.#callCount;
+    this.baseSeed = options.seed;
   }
 
   /**
@@ -108,30 +107,24 @@ export class ReproducibleDropout extends InvertedDropout {
    * @param seed From now on the base seed; by default it stays as it is.
    * @throws {RangeError} if the seed is negative or fractional; nothing is changed then.
    */
-  reset(seed: number | bigint | undefined = this.#baseSeed): void {
+  reset(seed: number | bigint | undefined = this.baseSeed): void {
     this.resetRng(seed);
-    this.#baseSeed = seed;
+    this.baseSeed = seed;
   }
 
   /**
    * Starts the random stream and the count again, and leaves the base seed as it is.
    *
-   * @param seed By default the seed that the layer was made with, as in every dropout layer.
+   * @param seed By default the seed that the layer was made with.
    */
-  override resetRng(seed: Seed | undefined = this.seed): void {
+  override resetRng(seed?: Seed): void {
     super.resetRng(seed);
-    this.#callCount = 0;
+    this.callCount = 0;
   }
 
-  /** Remembers the stream, the count, the base seed and the last pass; the function returned goes back to them. */
-  override snapshot(): () => void {
-    const restore = super.snapshot();
-    const [baseSeed, callCount] = [this.#baseSeed, this.#callCount];
-    return () => {
-      restore();
-      this.#baseSeed = baseSeed;
-      this.#callCount = callCount;
-    };
+  /** NumPy's `default_rng(seed)`. */
+  protected override freshStream(seed?: Seed): RandomStream {
+    return defaultRng(seed);
   }
 
   /**
@@ -144,12 +137,12 @@ export class ReproducibleDropout extends InvertedDropout {
    * @throws {TypeError} if an iteration is given, but the layer has no seed.
    */
   override forward(x: Tensor, options: ReproducibleForwardOptions = {}): Tensor {
-    const { iteration, ...out } = options;
+    checkOptions("ReproducibleDropout", options, ["iteration", "mask", "out", "maskOut"]);
+    const { iteration, ...rest } = options;
     // Checked in evaluation too: there the mistake would hide until training.
-    const rng = iteration === undefined ? this.rng : defaultRng(iterationSeed(this.#baseSeed!, iteration));
-    const { output, mask } = invertedDropout(x, this.p, { ...out, rng, training: this.training });
-    this.remember(x.shape, mask);
-    if (this.training && iteration === undefined) this.#callCount++;
+    const rng = iteration === undefined ? this.rng : defaultRng(iterationSeed(this.baseSeed!, iteration));
+    const output = this.draw(x, rest, rng);
+    if (this.training && iteration === undefined && options.mask === undefined) this.callCount++;
     return output;
   }
 }

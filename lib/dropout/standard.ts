@@ -3,90 +3,95 @@
  * @module
  */
 
-import { checkDropProbability, type Mask } from "../mask.ts";
+import { checkOptions } from "../check.ts";
+import { checkDropProbability } from "../mask.ts";
 import type { OutOptions, Tensor } from "../tensor/mod.ts";
-import { applyMask, applyScale, drawAndApply, passThrough } from "./apply.ts";
+import { checkTensor } from "../tensor/tensor.ts";
 import {
-  checkTensor,
-  DropoutLayer,
-  type DropoutLayerOptions,
+  applyScale,
+  dropout,
+  dropoutBackward,
   type DropoutOptions,
+  type DropoutPass,
   type DropoutResult,
-} from "./layer.ts";
+} from "./apply.ts";
+import { DropoutLayer, type DropoutLayerOptions } from "./layer.ts";
 
 /**
  * Zeroes each element with probability `p` while training; at inference multiplies each by 1 − p, which is the
  * expectation of what training gave.
  *
+ * Source: Hinton et al. 2012; Srivastava et al. 2014, §4.
+ *
  * @param x Any shape: the activations that enter the next layer's product, without its bias.
  * @param p Drop probability, in [0, 1].
- * @param options.rng Advanced by one draw per element. Required while training, unless p is 0.
- * @param options.training False: the output is (1 − p)·x and the mask is `null`. Default true.
+ * @param options As of `invertedDropout`; with `training: false` the output is (1 − p)·x.
+ * @returns `output`, of `x`'s shape and type, and the `pass` that the backward pass needs.
  * @throws {RangeError} if `p` is NaN or outside [0, 1].
- * Source: Hinton et al. 2012; Srivastava et al. 2014, §4.
+ * @throws {TypeError} if `p` is not a number, the stream is missing, or an option is not known or does not fit.
  */
 export function standardDropout(x: Tensor, p: number, options: DropoutOptions = {}): DropoutResult {
-  checkTensor(x);
-  checkDropProbability(p);
-  const { training = true, out } = options;
-  if (!training) return { output: applyScale(x, 1 - p, { out }), mask: null };
-  if (p === 0) return { output: passThrough(x, { out }), mask: null };
-  return drawAndApply(x, p, 1, options);
+  return dropout("standardDropout", x, p, { training: 1, evaluation: 1 - p }, options);
 }
 
 /**
- * The gradient of standard dropout in training: it passes where the mask kept, unscaled.
+ * The gradient of standard dropout: it passes where the mask kept, unscaled; after evaluation it is multiplied by 1 − p.
  *
  * @param gradOutput Gradient with respect to the output.
- * @param mask The mask of the forward pass, or `null` if it had none (p = 0).
- * @throws {TypeError} if the shapes of gradient and mask differ.
+ * @param pass What the forward pass returned.
+ * @param options.out Receives the gradient; may be `gradOutput` itself.
+ * @throws {TypeError} if the gradient has not the shape of the forward pass, or `pass` is not one.
  */
-export function standardDropoutBackward(gradOutput: Tensor, mask: Mask | null, out: OutOptions = {}): Tensor {
-  return mask === null ? passThrough(gradOutput, out) : applyMask(gradOutput, mask, 1, out);
+export function standardDropoutBackward(
+  gradOutput: Tensor,
+  pass: DropoutPass,
+  options: OutOptions = {},
+): Tensor {
+  return dropoutBackward("standardDropoutBackward", gradOutput, pass, options);
 }
 
 /**
  * The weights that inference needs after training with standard dropout: (1 − p)·W. The bias stays as it is.
  *
- * @param weight The trained weights that multiply the dropped-out activations. Not changed.
+ * @param weight The trained weights that multiply the dropped-out activations. Not changed, unless given as `out`.
  * @param p Drop probability of those activations, in [0, 1].
+ * @returns A new tensor of the same shape and type, or `out`.
+ * @throws {RangeError} if `p` is NaN or outside [0, 1].
  */
-export function inferenceWeight(weight: Tensor, p: number, out: OutOptions = {}): Tensor {
+export function inferenceWeight(weight: Tensor, p: number, options: OutOptions = {}): Tensor {
+  checkTensor("inferenceWeight", weight);
   checkDropProbability(p);
-  return applyScale(weight, 1 - p, out);
+  checkOptions("inferenceWeight", options, ["out"]);
+  return applyScale("inferenceWeight", weight, 1 - p, options.out);
 }
 
-/** Standard dropout as a layer with its own random stream. */
-export class StandardDropout extends DropoutLayer<Mask | number> {
+/**
+ * Standard dropout as a layer: masks in training mode, and multiplies by 1 − p in evaluation mode.
+ *
+ * @example
+ * ```ts
+ * import { ones, StandardDropout } from "../mod.ts";
+ *
+ * const dropout = new StandardDropout(0.5, { seed: 42 });
+ * console.log(dropout(ones([2, 3])).toArray()); // zeros and ones
+ * console.log(dropout.eval()(ones([2, 3])).toArray()); // 0.5 everywhere
+ * ```
+ */
+export class StandardDropout extends DropoutLayer {
   /**
    * A layer in training mode.
    *
    * @param p Drop probability, in [0, 1]. Default 0.5.
-   * @param options.seed Seed of the stream; by default fresh entropy.
-   * @param options.stream `"numpy"` (default) draws as NumPy's `default_rng`, `"fast"` from a FastStream.
+   * @param options.rng Any stream; it belongs to whoever made it.
+   * @param options.seed Short for a FastStream of the layer's own with that seed; by default fresh entropy.
    * @throws {RangeError} if `p` is NaN or outside [0, 1], or the seed is negative or fractional.
    */
-  constructor(p = 0.5, options: DropoutLayerOptions = {}) {
-    super(p, options);
+  constructor(p?: number, options?: DropoutLayerOptions) {
+    super(p, options, "[0, 1]");
   }
 
-  /** Masks in training mode; multiplies by 1 − p in evaluation mode. */
-  override forward(x: Tensor, out: OutOptions = {}): Tensor {
-    const { output, mask } = standardDropout(x, this.p, { ...out, rng: this.rng, training: this.training });
-    this.remember(x.shape, mask ?? (this.training ? 1 : 1 - this.p));
-    return output;
-  }
-
-  /**
-   * The gradient that belongs to the last forward pass: through its mask, or times 1 − p after evaluation.
-   *
-   * @throws {Error} if there was no forward pass.
-   * @throws {TypeError} if the shape is not that of the last forward pass.
-   */
-  override backward(gradOutput: Tensor, out: OutOptions = {}): Tensor {
-    const kept = this.recall(gradOutput);
-    return typeof kept === "number"
-      ? applyScale(gradOutput, kept, out)
-      : standardDropoutBackward(gradOutput, kept, out);
+  /** Standard dropout. */
+  protected override drop(x: Tensor, options: DropoutOptions): DropoutResult {
+    return standardDropout(x, this.p, options);
   }
 }

@@ -4,10 +4,10 @@
  * @module
  */
 
+import { checkOptions } from "../check.ts";
 import {
   Adam,
   BatchNorm,
-  checkDropProbability,
   defaultRng,
   divide,
   InvertedDropout,
@@ -22,10 +22,12 @@ import {
   Sequential,
   subtract,
   sum,
-  Tensor,
+  take,
+  type Tensor,
   transpose,
   variance,
 } from "../mod.ts";
+import { checkDropProbability } from "../mask.ts";
 import { type Data, sampleData } from "./two_layer_net.ts";
 
 /** What one `BatchNorm` learned about its input, and what its input is in evaluation. */
@@ -183,7 +185,7 @@ export function settleStatistics(model: Sequential, batches: Iterable<Tensor>): 
  * @returns Variance without noise over variance with noise, of shape [outputs].
  */
 export function linearShiftTheory(weight: Tensor, h: Tensor, p: number): Tensor {
-  checkDropProbability(p, true);
+  checkDropProbability(p, "[0, 1)");
   const signal = variance(matmul(h, transpose(weight)), { axis: 0, correction: 1 });
   const meanSquares = mean(multiply(h, h), { axis: 0 });
   const noise = sum(multiply(multiply(weight, weight), meanSquares), { axis: 1 });
@@ -199,8 +201,7 @@ export function linearShiftTheory(weight: Tensor, h: Tensor, p: number): Tensor 
  * @param seed Seed of the fresh inputs. Default 42.
  */
 export function stackShift(model: Sequential, p: number, seed = 42): StackShift {
-  const normals = (n: number, use: number) =>
-    new Tensor(defaultRng([seed, 4, use]).standardNormal(n * FEATURES), [n, FEATURES]);
+  const normals = (n: number, use: number) => defaultRng([seed, 4, use]).standardNormal([n, FEATURES]);
   settleStatistics(model, Array.from({ length: 20 }, (_, batch) => normals(256, batch + 1)));
   const x = normals(4096, 0);
   const [first, second] = probeBatchNorms(model, x);
@@ -221,12 +222,13 @@ export function stackShift(model: Sequential, p: number, seed = 42): StackShift 
 
 /** A fresh network with 8 inputs, two hidden layers and one output, in the order that the layout names. */
 export function buildNet(layout: Layout, options: NetOptions = {}): Sequential {
+  checkOptions("buildNet", options, ["p", "width", "affine", "seed", "steps"]);
   const { p = 0.5, width = 32, affine = true, seed = 42 } = options;
   const rng = defaultRng([seed, 1]);
   const linear = (inputs: number, outputs: number) => new Linear(inputs, outputs, { rng });
   const norm = () => new BatchNorm(width, { affine });
   const block = (place: number): Layer[] => {
-    const drop = () => new InvertedDropout(p, { seed: [seed, 2, place] });
+    const drop = () => new InvertedDropout(p, { rng: defaultRng([seed, 2, place]) });
     if (layout === "dropout → BN") return [drop(), norm(), new ReLU()];
     if (layout === "BN → dropout") return [norm(), new ReLU(), drop()];
     if (layout === "dropout only") return [new ReLU(), drop()];
@@ -254,7 +256,7 @@ export function trainNet(layout: Layout, options: TrainingOptions = {}): Trained
   for (let step = 0; step < steps; step++) {
     optimizer.lr = LEARNING_RATE * Math.min(1, 2 * (1 - step / steps));
     const rows = rng.integers(0, TRAINING_SAMPLES, BATCH);
-    model.backward(mseLoss(model.forward(pick(train.x, rows)), pick(train.y, rows)).grad);
+    model.backward(mseLoss(model.forward(take(train.x, rows)), take(train.y, rows)).grad);
     optimizer.step();
   }
   return { model, train, heldOut };
@@ -302,14 +304,4 @@ export function reestimationRuns(
       ratiosAfter: after.ratios,
     };
   });
-}
-
-/** Some rows of a tensor of shape [N, columns]. */
-function pick(x: Tensor, rows: ArrayLike<number>): Tensor {
-  const columns = x.shape[1];
-  const data = new Float64Array(rows.length * columns);
-  for (let i = 0; i < rows.length; i++) {
-    data.set(x.data.subarray(rows[i] * columns, (rows[i] + 1) * columns), i * columns);
-  }
-  return new Tensor(data, [rows.length, columns]);
 }

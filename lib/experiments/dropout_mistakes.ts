@@ -3,7 +3,19 @@
  * @module
  */
 
-import { Adam, crossEntropy, defaultRng, InvertedDropout, Linear, ReLU, Sequential, Tensor } from "../mod.ts";
+import { checkOptions } from "../check.ts";
+import {
+  Adam,
+  argmax,
+  crossEntropy,
+  defaultRng,
+  InvertedDropout,
+  Linear,
+  ReLU,
+  Sequential,
+  take,
+  Tensor,
+} from "../mod.ts";
 
 /** How to train and test; the defaults take a fifth of a second for each network. */
 export interface DropoutMistakesOptions {
@@ -51,6 +63,7 @@ interface Labelled {
  * each. Then tests each on 500 fresh points, in evaluation mode and with dropout left on.
  */
 export function dropoutMistakes(options: DropoutMistakesOptions): DropoutMistake[] {
+  checkOptions("dropoutMistakes", options, ["rates", "seeds", "passes", "steps"]);
   const { rates, seeds, passes = 20, steps = 200 } = options;
   return seeds.flatMap((seed) => {
     const centers = defaultRng([seed, 0]).standardNormal(CLASSES * BLOBS * FEATURES);
@@ -58,9 +71,9 @@ export function dropoutMistakes(options: DropoutMistakesOptions): DropoutMistake
     const test = samplePoints(centers, TEST_POINTS, [seed, 2]);
     return rates.map((rate) => {
       const model = trainClassifier(training, rate, seed, steps);
-      const leftOn = Array.from({ length: passes }, () => predictClasses(model, test.x));
+      const leftOn = Array.from({ length: passes }, () => argmax(model(test.x)));
       const changes = leftOn.slice(1).map((answers, i) => 1 - agreement(answers, leftOn[i]));
-      const evaluated = predictClasses(model.eval(), test.x);
+      const evaluated = argmax(model.eval()(test.x));
       return {
         rate,
         seed,
@@ -92,34 +105,24 @@ function trainClassifier({ x, classes }: Labelled, rate: number, seed: number, s
   const model = new Sequential(
     new Linear(FEATURES, UNITS, { rng }),
     new ReLU(),
-    new InvertedDropout(rate, { seed: [seed, 4] }),
+    new InvertedDropout(rate, { rng: defaultRng([seed, 4]) }),
     new Linear(UNITS, UNITS, { rng }),
     new ReLU(),
-    new InvertedDropout(rate, { seed: [seed, 5] }),
+    new InvertedDropout(rate, { rng: defaultRng([seed, 5]) }),
     new Linear(UNITS, CLASSES, { rng }),
   );
   const optimizer = new Adam(model.parameters(), { lr: 0.01 });
   for (let step = 0; step < steps; step++) {
     const rows = Array.from({ length: BATCH }, (_, i) => (step * BATCH + i) % classes.length);
-    const batch = rows.flatMap((row) => Array.from(x.data.subarray(row * FEATURES, (row + 1) * FEATURES)));
-    const logits = model.forward(new Tensor(Float64Array.from(batch), [BATCH, FEATURES]));
+    const logits = model(take(x, rows));
     model.backward(crossEntropy(logits, rows.map((row) => classes[row])).grad);
     optimizer.step();
   }
   return model;
 }
 
-/** For each row the class with the largest output. */
-function predictClasses(model: Sequential, x: Tensor): Uint8Array {
-  const logits = model.forward(x);
-  return Uint8Array.from({ length: x.shape[0] }, (_, i) => {
-    const row = logits.data.subarray(i * CLASSES, (i + 1) * CLASSES);
-    return row.indexOf(Math.max(...row));
-  });
-}
-
 /** Share of the places in which two lists agree. */
-function agreement(a: Uint8Array, b: Uint8Array): number {
+function agreement(a: Int32Array, b: Uint8Array | Int32Array): number {
   return a.filter((value, i) => value === b[i]).length / a.length;
 }
 

@@ -4,30 +4,23 @@
  * @module
  */
 
+import { checkOptions, formatShape, sameShape } from "../check.ts";
 import {
-  checkDropProbability,
   defaultRng,
   drawMask,
   type Generator,
   InvertedDropout,
-  invertedDropoutBackward,
-  iterationSeed,
-  KeyedStream,
-  Layer,
+  KeyedDropout,
   Linear,
   Mask,
   mseLoss,
-  type Parameter,
   type RandomStream,
   ReLU,
   Sequential,
   SGD,
   type Shape,
-  type Tensor,
 } from "../mod.ts";
-import { formatShape, sameShape } from "../tensor/tensor.ts";
-import type { SeedCollision } from "./reproducibility.ts";
-import { type Data, sampleData } from "./two_layer_net.ts";
+import { type Data, evaluationLoss, sampleData } from "./two_layer_net.ts";
 
 /** Elements `start` to `end` − 1 of a tensor in row-major order: what one worker computes. */
 export interface Chunk {
@@ -79,7 +72,7 @@ export function drawInChunks(
   const size = shape.reduce((n, m) => n * m, 1);
   const bits = new Uint8Array(Math.ceil(size / 8));
   for (const chunk of chunks) {
-    const piece = drawMask([chunk.end - chunk.start], p, streamFor(chunk));
+    const piece = drawMask([chunk.end - chunk.start], p, { rng: streamFor(chunk) });
     for (let i = 0; i < piece.size; i++) {
       bits[(chunk.start + i) >> 3] |= piece.get(i) << ((chunk.start + i) & 7);
     }
@@ -131,101 +124,6 @@ export function maskCells(mask: Mask): MaskCell[] {
   );
 }
 
-/**
- * All pairs among iterations 0, 1, …, `n` − 1 that derive the same seed from `seed`, the pair that is complete first
- * in front. (Of three iterations with one seed, which hardly ever happens, the two neighbouring pairs.)
- *
- * @throws {RangeError} if `n` is not a non-negative integer.
- */
-export function listSeedCollisions(seed: number, n: number): SeedCollision[] {
-  if (!Number.isSafeInteger(n) || n < 0) {
-    throw new RangeError(`The number of iterations must be a non-negative integer, got ${n}`);
-  }
-  const iterationOf = new Map<number, number>();
-  const pairs: SeedCollision[] = [];
-  for (let second = 0; second < n; second++) {
-    const derivedSeed = iterationSeed(seed, second);
-    const first = iterationOf.get(derivedSeed);
-    if (first !== undefined) pairs.push({ first, second, derivedSeed });
-    iterationOf.set(derivedSeed, second);
-  }
-  return pairs;
-}
-
-/** Which masks a keyed dropout layer draws. */
-export interface KeyedDropoutOptions {
-  /** An integer in [0, 2⁵³), the same in all layers of a model. */
-  seed: number;
-  /** A number of its own for each layer, an integer in [0, 2³²). */
-  layer: number;
-}
-
-/**
- * Inverted dropout whose mask is a function of seed, layer, step and element.
- *
- * It keeps no mask: the backward pass draws it again from its key. The training loop says which step it is.
- */
-export class KeyedDropout extends Layer {
-  /** Drop probability. */
-  readonly p: number;
-  /** Which step of the training the next forward pass belongs to, an integer in [0, 2³²). */
-  step = 0;
-  /** Position of the next input's first element in the whole batch: greater than 0 if the input is a part of it. */
-  offset = 0;
-  readonly #key: KeyedDropoutOptions;
-  #last: { stream: KeyedStream | null; shape: Shape } | undefined;
-
-  /**
-   * A layer in training mode, at step 0.
-   *
-   * @param p Drop probability, in [0, 1).
-   * @throws {RangeError} if `p`, the seed or the layer's number is out of range.
-   */
-  constructor(p: number, { seed, layer }: KeyedDropoutOptions) {
-    super();
-    checkDropProbability(p, true);
-    this.p = p;
-    this.#key = { seed, layer };
-    this.#stream(); // refuses a wrong key now rather than in the first step
-  }
-
-  /** Drops and scales in training mode; returns `x` itself in evaluation mode. */
-  override forward(x: Tensor): Tensor {
-    const stream = this.training ? this.#stream() : null;
-    this.#last = { stream, shape: x.shape };
-    return this.#through(x, stream);
-  }
-
-  /**
-   * The gradient for the last input, with its mask drawn once more, even if step, offset or mode have changed since.
-   *
-   * @throws {Error} if there was no forward pass.
-   * @throws {TypeError} if the gradient has not the shape of the last input.
-   */
-  override backward(gradOutput: Tensor): Tensor {
-    if (this.#last === undefined) {
-      throw new Error("backward needs a forward pass before it: call forward(x) first");
-    }
-    const { stream, shape } = this.#last;
-    if (!sameShape(gradOutput.shape, shape)) {
-      throw new TypeError(
-        `The gradient must have the shape of the last forward pass, ${formatShape(shape)}, ` +
-          `got ${formatShape(gradOutput.shape)}`,
-      );
-    }
-    return this.#through(gradOutput, stream);
-  }
-
-  #stream(): KeyedStream {
-    return new KeyedStream({ ...this.#key, step: this.step, offset: this.offset });
-  }
-
-  /** Forward and backward are the same map: kept elements are scaled, the others are 0. */
-  #through(values: Tensor, stream: KeyedStream | null): Tensor {
-    return invertedDropoutBackward(values, stream && drawMask(values.shape, this.p, stream), this.p);
-  }
-}
-
 /** The kinds of masks that are compared. */
 export type MaskSource = "keyed" | "stateful";
 
@@ -260,6 +158,7 @@ export interface RestartOptions {
  * restart from a checkpoint that holds the step and the parameters, as JSON.
  */
 export function trainWithRestart(options: RestartOptions = {}): TrainingRun[] {
+  checkOptions("trainWithRestart", options, ["p", "before", "after", "seed", "lr"]);
   const { p = 0.5, before = 60, after = 60, seed = 42, lr = 0.05 } = options;
   const data = sampleData(64, 8, seed);
   return (["keyed", "stateful"] as const).flatMap((masks) => {
@@ -291,7 +190,7 @@ function makeTraining(masks: MaskSource, p: number, seed: number): Training {
   const dropout = (layer: number) =>
     masks === "keyed"
       ? new KeyedDropout(p, { seed, layer })
-      : new InvertedDropout(p, { seed: [seed, layer] });
+      : new InvertedDropout(p, { rng: defaultRng([seed, layer]) });
   const layers = [dropout(0), new Linear(8, 32, { rng }), new ReLU(), dropout(1), new Linear(32, 1, { rng })];
   return { model: new Sequential(...layers), step: 0 };
 }
@@ -300,11 +199,7 @@ function makeTraining(masks: MaskSource, p: number, seed: number): Training {
 function trainSteps(state: Training, data: Data, lr: number, steps: number): TrainingRun["losses"] {
   const { model } = state;
   const optimizer = new SGD(model.parameters(), { lr });
-  const lossNow = () => {
-    const { loss } = mseLoss(model.eval().forward(data.x), data.y);
-    model.train();
-    return { step: state.step, loss };
-  };
+  const lossNow = () => ({ step: state.step, loss: evaluationLoss(model, data) });
   const losses = [lossNow()];
   for (let i = 0; i < steps; i++) {
     for (const layer of model.children()) if (layer instanceof KeyedDropout) layer.step = state.step;
@@ -316,15 +211,14 @@ function trainSteps(state: Training, data: Data, lr: number, steps: number): Tra
   return losses;
 }
 
-/** The step and the parameters, and nothing of any stream. JSON keeps every bit of a number but the sign of −0. */
+/** The step and the parameters, and nothing of any stream. */
 function saveCheckpoint({ model, step }: Training): string {
-  const parameters = model.parameters().map(({ name, value }) => [name, Array.from(value.data)]);
-  return JSON.stringify({ step, parameters: Object.fromEntries(parameters) });
+  return JSON.stringify({ step, parameters: model.stateDict() });
 }
 
 function loadCheckpoint(text: string, fresh: Training): Training {
   const { step, parameters } = JSON.parse(text);
-  fresh.model.parameters().forEach(({ name, value }: Parameter) => value.data.set(parameters[name]));
+  fresh.model.loadStateDict(parameters);
   fresh.step = step;
   return fresh;
 }

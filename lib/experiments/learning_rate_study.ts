@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkInteger, checkOptions } from "../check.ts";
 import {
   Adam,
   add,
@@ -91,6 +92,7 @@ export const LEARNING_RATES: Record<OptimizerName, readonly number[]> = {
 
 /** Trains the network with every combination of optimizer, drop probability, learning rate and seed. */
 export function learningRateStudy(options: StudyOptions = {}): TrainingRun[] {
+  checkOptions("learningRateStudy", options, ["optimizers", "rates", "steps", "learningRates", "seeds"]);
   const { optimizers = ["SGD", "Adam"], rates = [0, 0.2, 0.5, 0.8], steps = 160 } = options;
   const { learningRates = LEARNING_RATES, seeds = Array.from({ length: 16 }, (_, seed) => seed) } = options;
   return optimizers.flatMap((optimizer) =>
@@ -111,11 +113,11 @@ export function learningRateStudy(options: StudyOptions = {}): TrainingRun[] {
 export function trainOnce(
   setting: Setting,
   seed: number,
-  { steps = 160 }: TrainingOptions = {},
+  options: TrainingOptions = {},
 ): TrainingRun {
-  if (!Number.isInteger(steps) || steps < 1) {
-    throw new RangeError(`The number of steps must be a positive integer, got ${steps}`);
-  }
+  checkOptions("trainOnce", options, ["steps"]);
+  const { steps = 160 } = options;
+  checkInteger("The number of steps", steps, 1);
   const { optimizer: name, p, lr } = setting;
   const model = makeModel(p, seed);
   const data = sampleData(SAMPLES, FEATURES, 2 * seed);
@@ -139,7 +141,7 @@ function makeModel(p: number, seed: number): Sequential {
   return new Sequential(
     new Linear(FEATURES, UNITS, { rng }),
     new ReLU(),
-    new InvertedDropout(p, { seed: [seed, 1] }),
+    new InvertedDropout(p, { rng: defaultRng([seed, 1]) }),
     new Linear(UNITS, 1, { rng }),
   );
 }
@@ -246,6 +248,7 @@ export interface GradientNoise {
 
 /** Trains the network without dropout, and then looks at one batch's gradient behind many masks. */
 export function measureGradientNoise(options: GradientNoiseOptions = {}): GradientNoise[] {
+  checkOptions("measureGradientNoise", options, ["rates", "masks", "steps", "seed"]);
   const { rates = [0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9], masks = 400, steps = 100, seed = 0 } = options;
   const trained = makeModel(0, seed);
   const batches = split(sampleData(SAMPLES, FEATURES, 2 * seed));

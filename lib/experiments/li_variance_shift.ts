@@ -6,16 +6,9 @@
  * @module
  */
 
-import {
-  checkDropProbability,
-  defaultRng,
-  type Generator,
-  invertedDropout,
-  mean,
-  Tensor,
-  tensor,
-  variance,
-} from "../mod.ts";
+import { checkOptions } from "../check.ts";
+import { defaultRng, type Generator, invertedDropout, mean, Tensor, tensor, variance } from "../mod.ts";
+import { checkDropProbability } from "../mask.ts";
 
 /** Activations to measure with: N(0, 1), its positive part, N(1, 1), and uniform on [0, 1). */
 export type Distribution = "normal" | "relu" | "shifted normal" | "uniform";
@@ -62,7 +55,7 @@ const BATCHES = 100;
  * @throws {RangeError} if an argument is out of range.
  */
 export function varianceShiftTheory(p: number, meanSquaredOverVariance: number): number {
-  checkDropProbability(p, true);
+  checkDropProbability(p, "[0, 1)");
   if (!(meanSquaredOverVariance >= 0)) {
     throw new RangeError(`E[x]²/Var[x] must be at least 0, got ${meanSquaredOverVariance}`);
   }
@@ -78,8 +71,10 @@ export function varianceShiftTheory(p: number, meanSquaredOverVariance: number):
  * @throws {RangeError} if `p`, the distribution or the number of samples is out of range.
  */
 export function measureVarianceShift(
-  { p, distribution = "relu", samples = 200_000, seed = 42 }: VarianceShiftMeasurement,
+  options: VarianceShiftMeasurement,
 ): MeasuredRatio {
+  checkOptions("measureVarianceShift", options, ["p", "distribution", "samples", "seed"]);
+  const { p, distribution = "relu", samples = 200_000, seed = 42 } = options;
   const theory = varianceShiftTheory(p, momentsOf(distribution));
   if (!(Number.isInteger(samples) && samples >= 2 * BATCHES)) {
     throw new RangeError(`samples must be an integer of at least ${2 * BATCHES}, got ${samples}`);

@@ -5,11 +5,12 @@
  * @module
  */
 
+import { checkOptions } from "../check.ts";
 import {
   Adam,
   BatchNorm,
   defaultRng,
-  DropoutLayer,
+  dropoutOnly,
   InvertedDropout,
   type Layer,
   Linear,
@@ -63,6 +64,7 @@ export function truth(x: number): number {
 
 /** Trains the network on 40 noisy points that leave out the middle and everything beyond ±1. */
 export function trainRegression(options: McDropoutOptions = {}): TrainedRegression {
+  checkOptions("trainRegression", options, ["p", "seed", "steps", "batchNorm"]);
   const { p = 0.1, seed = 42, steps = 1000, batchNorm = false } = options;
   const data = defaultRng([seed, 1]);
   const inputs = Float64Array.from(
@@ -76,10 +78,10 @@ export function trainRegression(options: McDropoutOptions = {}): TrainedRegressi
     new Linear(1, 64, { rng }),
     ...(batchNorm ? [new BatchNorm(64)] : []),
     new ReLU(),
-    new InvertedDropout(p, { seed: [seed, 3] }),
+    new InvertedDropout(p, { rng: defaultRng([seed, 3]) }),
     new Linear(64, 64, { rng }),
     new ReLU(),
-    new InvertedDropout(p, { seed: [seed, 4] }),
+    new InvertedDropout(p, { rng: defaultRng([seed, 4]) }),
     new Linear(64, 1, { rng }),
   );
   const optimizer = new Adam(model.parameters(), { lr: 0.005, weightDecay: 1e-4 });
@@ -88,22 +90,6 @@ export function trainRegression(options: McDropoutOptions = {}): TrainedRegressi
     optimizer.step();
   }
   return { model: model.eval(), x, y };
-}
-
-/**
- * Puts a model into evaluation mode, and only its dropout layers into training mode: masks are drawn, but batch
- * normalization keeps to its running statistics.
- *
- * @returns The model.
- */
-export function dropoutOnly<Model extends Layer>(model: Model): Model {
-  model.eval();
-  const visit = (layer: Layer): void => {
-    if (layer instanceof DropoutLayer) layer.train();
-    layer.children().forEach(visit);
-  };
-  visit(model);
-  return model;
 }
 
 /**

@@ -3,16 +3,9 @@
  * @module
  */
 
-import {
-  dropoutPair,
-  inferenceCheckpoint,
-  initialize,
-  meanSquaredError,
-  type Parameters,
-  predict,
-  sampleData,
-  trainingStep,
-} from "./two_layer_net.ts";
+import { checkOptions } from "../check.ts";
+import type { StateDict } from "../mod.ts";
+import { evaluationLoss, gradientDescent, sampleData, scaleWeights, twoLayerNet } from "./two_layer_net.ts";
 
 /** The loss at one step. */
 export interface ResumedLoss {
@@ -45,23 +38,23 @@ export interface ResumeOptions {
  * @returns The loss before each step: first the common part and its right continuation, then the wrong one.
  */
 export function resumeTraining(options: ResumeOptions = {}): ResumedLoss[] {
+  checkOptions("resumeTraining", options, ["p", "before", "after", "seed", "rate"]);
   const { p = 0.5, before = 100, after = 100, seed = 42, rate = 0.05 } = options;
   const data = sampleData(64, 8, seed);
-  const evaluation = dropoutPair("standard", p, seed);
-  evaluation.forEach((layer) => layer.eval());
-
-  const train = (net: Parameters, from: ResumedLoss["from"], start: number, steps: number) => {
-    const dropout = dropoutPair("standard", p, seed + start);
-    const losses: ResumedLoss[] = [];
-    for (let step = start; step < start + steps; step++) {
-      losses.push({ from, step, loss: meanSquaredError(predict(net, evaluation, data.x), data.y) });
-      net = trainingStep(net, dropout, data, { weights: rate, biases: rate });
-    }
-    return { net, losses };
+  const train = (state: StateDict | undefined, from: ResumedLoss["from"], start: number, steps: number) => {
+    const net = twoLayerNet({ scheme: "standard", p, seed, maskSeed: seed + start });
+    if (state !== undefined) net.loadStateDict(state);
+    const step = gradientDescent(net, data, { weights: rate, biases: rate });
+    const losses = Array.from({ length: steps }, (_, i): ResumedLoss => {
+      const loss = evaluationLoss(net, data);
+      step();
+      return { from, step: start + i, loss };
+    });
+    return { state: net.stateDict(), losses };
   };
 
-  const first = train(initialize(8, 32, seed), "training checkpoint", 0, before);
-  const right = train(first.net, "training checkpoint", before, after);
-  const wrong = train(inferenceCheckpoint(first.net, p), "inference checkpoint", before, after);
+  const first = train(undefined, "training checkpoint", 0, before);
+  const right = train(first.state, "training checkpoint", before, after);
+  const wrong = train(scaleWeights(first.state, 1 - p), "inference checkpoint", before, after);
   return [...first.losses, ...right.losses, ...wrong.losses];
 }

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { checkOptions } from "../check.ts";
 import { add, defaultRng, matmul, multiply, subtract, sum, Tensor } from "../mod.ts";
 
 /** How somebody could scale the weights of a network that was trained with standard dropout. */
@@ -58,6 +59,7 @@ const factors: Record<Mistake, (p: number, wrongRate: number, layer: number) => 
  * The weights keep activations at their scale once they are multiplied by 1 − p, as training would have made them.
  */
 export function scalingMistakes(options: MistakeOptions = {}): MistakeError[] {
+  checkOptions("scalingMistakes", options, ["p", "wrongRate", "depths", "networks", "seed"]);
   const { p = 0.5, wrongRate = 0.4, depths = [1, 2, 3, 4, 5, 6, 7, 8], networks = 50, seed = 42 } = options;
   return (Object.keys(factors) as Mistake[]).flatMap((mistake) =>
     depths.map((depth) => {

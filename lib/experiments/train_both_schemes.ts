@@ -3,17 +3,9 @@
  * @module
  */
 
-import { multiply, subtract, sum, type Tensor } from "../mod.ts";
-import {
-  dropoutPair,
-  initialize,
-  type LearningRates,
-  meanSquaredError,
-  type Parameters,
-  predict,
-  sampleData,
-  trainingStep,
-} from "./two_layer_net.ts";
+import { checkOptions } from "../check.ts";
+import { multiply, type Sequential, subtract, sum, type Tensor } from "../mod.ts";
+import { evaluationLoss, gradientDescent, sampleData, scaleWeights, twoLayerNet } from "./two_layer_net.ts";
 
 /** One step of both trainings. */
 export interface SideBySide {
@@ -48,35 +40,31 @@ export interface TrainBothOptions {
  * @returns The state before the first step and after each.
  */
 export function trainBothSchemes(options: TrainBothOptions = {}): SideBySide[] {
+  checkOptions("trainBothSchemes", options, ["p", "steps", "seed", "standardRate", "rateRatio"]);
   const { p = 0.5, steps = 200, seed = 42, standardRate = 0.05, rateRatio = (1 - p) ** 2 } = options;
   const data = sampleData(64, 8, seed);
-  let standard = initialize(8, 32, seed);
-  let inverted: Parameters = { ...standard, weights: scaled(standard.weights, 1 - p) };
-  const standardDropout = dropoutPair("standard", p, seed);
-  const invertedDropout = dropoutPair("inverted", p, seed);
-  const invertedRates: LearningRates = { weights: standardRate * rateRatio, biases: standardRate };
-  const loss = (net: Parameters, dropout: typeof standardDropout) => {
-    dropout.forEach((layer) => layer.eval());
-    const value = meanSquaredError(predict(net, dropout, data.x), data.y);
-    dropout.forEach((layer) => layer.train());
-    return value;
-  };
+  const standard = twoLayerNet({ scheme: "standard", p, seed });
+  const inverted = twoLayerNet({ scheme: "inverted", p, seed });
+  inverted.loadStateDict(scaleWeights(standard.stateDict(), 1 - p));
+  const trainings = [
+    gradientDescent(standard, data, { weights: standardRate, biases: standardRate }),
+    gradientDescent(inverted, data, { weights: standardRate * rateRatio, biases: standardRate }),
+  ];
   const history: SideBySide[] = [];
   for (let step = 0; step <= steps; step++) {
     history.push({
       step,
-      standardLoss: loss(standard, standardDropout),
-      invertedLoss: loss(inverted, invertedDropout),
-      weightGap: relativeGap(inverted.weights, scaled(standard.weights, 1 - p)),
+      standardLoss: evaluationLoss(standard, data),
+      invertedLoss: evaluationLoss(inverted, data),
+      weightGap: relativeGap(weightsOf(inverted), weightsOf(standard).map((w) => multiply(w, 1 - p))),
     });
-    standard = trainingStep(standard, standardDropout, data, { weights: standardRate, biases: standardRate });
-    inverted = trainingStep(inverted, invertedDropout, data, invertedRates);
+    trainings.forEach((takeStep) => takeStep());
   }
   return history;
 }
 
-function scaled([hidden, output]: [Tensor, Tensor], factor: number): [Tensor, Tensor] {
-  return [multiply(hidden, factor), multiply(output, factor)];
+function weightsOf(net: Sequential): Tensor[] {
+  return net.parameters().filter(({ name }) => name.endsWith("weight")).map(({ value }) => value);
 }
 
 function relativeGap(actual: Tensor[], expected: Tensor[]): number {

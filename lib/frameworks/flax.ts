@@ -3,9 +3,11 @@
  * @module
  */
 
-import { type DropoutOptions, invertedDropout } from "../dropout/mod.ts";
-import type { Tensor } from "../tensor/mod.ts";
-import { checkFlag, checkFraction } from "./check.ts";
+import { checkFlag, checkOptions, checkProbability } from "../check.ts";
+import { inverted } from "../dropout/inverted.ts";
+import type { RandomStream } from "../random/mod.ts";
+import { type Tensor, zeros } from "../tensor/mod.ts";
+import { checkTensor } from "../tensor/tensor.ts";
 
 /** Arguments of `flaxDropout`. */
 export interface FlaxDropoutOptions {
@@ -14,7 +16,7 @@ export interface FlaxDropoutOptions {
   /** True in evaluation. Required: `flax.linen` has no default for it. */
   deterministic: boolean;
   /** The stream that the mask is drawn from; Flax asks for a key named "dropout". */
-  rng?: NonNullable<DropoutOptions["rng"]>;
+  rng?: RandomStream;
 }
 
 /**
@@ -23,15 +25,18 @@ export interface FlaxDropoutOptions {
  * The switch points the other way: `deterministic = not train`. Rates 0 and 1 are special cases that draw nothing.
  * Flax checks no range, so that a rate of −0.1 silently divides all by 1.1; this function refuses it.
  *
+ * Source: https://flax.readthedocs.io/en/v0.8.0/_modules/flax/linen/stochastic.html
+ *
  * @returns Zeros and x/(1 − rate), or `x` itself if `deterministic` or `rate` is 0. No mask.
  * @throws {RangeError} if `rate` is NaN or outside [0, 1].
  * @throws {TypeError} if `rate` is not a number, `deterministic` is missing, or so is the stream when it is needed.
- * Source: https://flax.readthedocs.io/en/v0.8.0/_modules/flax/linen/stochastic.html
  */
 export function flaxDropout(x: Tensor, options: FlaxDropoutOptions): Tensor {
-  const { rate, deterministic, ...stream } = options;
-  checkFraction("Flax's rate", rate, "[0, 1]");
+  checkOptions("flaxDropout", options, ["rate", "deterministic", "rng"]);
+  const { rate, deterministic, rng } = options;
+  checkTensor("flaxDropout", x);
+  checkProbability("Flax's rate", rate, "[0, 1]");
   checkFlag("Flax's deterministic", deterministic);
-  if (rate === 1 && !deterministic) return x.map(() => 0);
-  return invertedDropout(x, rate, { training: !deterministic, ...stream }).output;
+  if (rate === 1 && !deterministic) return zeros(x.shape, x.dtype);
+  return inverted("flaxDropout", x, rate, { training: !deterministic, rng }).output;
 }

@@ -15,8 +15,7 @@
  * @example
  * ```ts
  * import { kerasDropout, torchDropout } from "./mod.ts";
- * import { defaultRng } from "../random/mod.ts";
- * import { ones } from "../tensor/mod.ts";
+ * import { defaultRng, ones } from "../mod.ts";
  *
  * const x = ones([4]);
  * console.log(torchDropout(x, { p: 0.5, rng: defaultRng(42) }).toArray()); // zeros and twos

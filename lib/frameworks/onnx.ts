@@ -3,10 +3,11 @@
  * @module
  */
 
-import { type DropoutOptions, invertedDropout } from "../dropout/mod.ts";
+import { checkFlag, checkOptions, checkProbability } from "../check.ts";
+import { inverted } from "../dropout/inverted.ts";
 import { Mask } from "../mask.ts";
+import type { RandomStream } from "../random/mod.ts";
 import type { Shape, Tensor } from "../tensor/mod.ts";
-import { checkFlag, checkFraction } from "./check.ts";
 
 /** Inputs of `onnxDropout`. */
 export interface OnnxDropoutOptions {
@@ -15,7 +16,7 @@ export interface OnnxDropoutOptions {
   /** Default **false**: an operator that says nothing does not drop. */
   trainingMode?: boolean;
   /** The stream that the mask is drawn from; the operator has an attribute `seed` for it. */
-  rng?: NonNullable<DropoutOptions["rng"]>;
+  rng?: RandomStream;
 }
 
 /** Outputs of `onnxDropout`. */
@@ -32,16 +33,18 @@ export interface OnnxDropoutResult {
  * Of these frameworks it alone returns the mask, as an optional second output. Up to opset 11, `ratio` was an
  * attribute and inference the only mode.
  *
+ * Source: https://onnx.ai/onnx/operators/onnx__Dropout.html
+ *
  * @throws {RangeError} if `ratio` is NaN or outside [0, 1), in both modes, as ONNX Runtime checks it.
  * @throws {TypeError} if `ratio` is not a number, `trainingMode` not a boolean, or the stream is missing while training.
- * Source: https://onnx.ai/onnx/operators/onnx__Dropout.html
  */
 export function onnxDropout(x: Tensor, options: OnnxDropoutOptions = {}): OnnxDropoutResult {
-  const { ratio = 0.5, trainingMode = false, ...stream } = options;
-  checkFraction("ONNX's ratio", ratio, "[0, 1)");
+  checkOptions("onnxDropout", options, ["ratio", "trainingMode", "rng"]);
+  const { ratio = 0.5, trainingMode = false, rng } = options;
+  checkProbability("ONNX's ratio", ratio, "[0, 1)");
   checkFlag("ONNX's trainingMode", trainingMode);
-  const { output, mask } = invertedDropout(x, ratio, { training: trainingMode, ...stream });
-  return { output, mask: mask ?? keepAll(x.shape) };
+  const { output, pass } = inverted("onnxDropout", x, ratio, { training: trainingMode, rng });
+  return { output, mask: pass.mask ?? keepAll(x.shape) };
 }
 
 /** A mask of ones. */

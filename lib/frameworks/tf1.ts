@@ -3,16 +3,20 @@
  * @module
  */
 
-import { type DropoutOptions, invertedDropout } from "../dropout/mod.ts";
-import type { Tensor } from "../tensor/mod.ts";
-import { checkFraction } from "./check.ts";
+import { checkOptions, checkProbability } from "../check.ts";
+import { applyMask } from "../dropout/mod.ts";
+import { Mask } from "../mask.ts";
+import type { RandomStream } from "../random/mod.ts";
+import { checkStream } from "../random/stream.ts";
+import { divide, type Tensor } from "../tensor/mod.ts";
+import { checkTensor } from "../tensor/tensor.ts";
 
 /** Arguments of `tf1Dropout`. */
 export interface Tf1DropoutOptions {
   /** Probability that an element is **kept**, in (0, 1]. Required. */
   keepProb: number;
   /** The stream that the mask is drawn from. Not needed at `keepProb = 1`. */
-  rng?: NonNullable<DropoutOptions["rng"]>;
+  rng?: RandomStream;
 }
 
 /**
@@ -21,13 +25,19 @@ export interface Tf1DropoutOptions {
  * The trap: `tf.nn.dropout(x, 0.2)` drops 80 % in TensorFlow 1 and 20 % in TensorFlow 2, where the second argument is
  * the rate. There is no switch for evaluation: one feeds `keep_prob = 1`.
  *
+ * Source: https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/nn/dropout
+ *
  * @returns Zeros and x/keepProb; `x` itself at `keepProb = 1`. No mask.
  * @throws {RangeError} if `keepProb` is NaN or outside (0, 1].
  * @throws {TypeError} if `keepProb` is not a number, or the stream is missing when it is needed.
- * Source: https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/nn/dropout
  */
 export function tf1Dropout(x: Tensor, options: Tf1DropoutOptions): Tensor {
-  const { keepProb, ...stream } = options;
-  checkFraction("TensorFlow 1's keep_prob, the probability of keeping,", keepProb, "(0, 1]");
-  return invertedDropout(x, 1 - keepProb, stream).output;
+  checkTensor("tf1Dropout", x);
+  checkOptions("tf1Dropout", options, ["keepProb", "rng"]);
+  const { keepProb, rng } = options;
+  checkProbability("TensorFlow 1's keep_prob, the probability of keeping,", keepProb, "(0, 1]");
+  if (keepProb === 1) return x;
+  checkStream("tf1Dropout", rng);
+  const mask = new Mask(rng.bernoulliBits(keepProb, x.size), x.shape); // 1 − (1 − keepProb) would be another number
+  return divide(applyMask(x, mask), keepProb);
 }

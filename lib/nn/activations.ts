@@ -3,13 +3,21 @@
  * @module
  */
 
+import { checkOptions, recall } from "../check.ts";
 import { Layer } from "../layer.ts";
-import type { Tensor } from "../tensor/mod.ts";
-import { checkGradient, checkTensor, recall } from "./check.ts";
+import type { OutOptions, Tensor } from "../tensor/mod.ts";
+import { checkTensor, resultTensor } from "../tensor/tensor.ts";
+
+/** An activation can be called with the options of its forward pass. */
+export interface ActivationLayer {
+  /** The forward pass. */
+  (x: Tensor, options?: OutOptions): Tensor;
+}
 
 /** A layer that applies one function to each element. */
 export abstract class ActivationLayer extends Layer {
-  #output: Tensor | undefined;
+  /** What the last forward pass left for the backward pass: a copy of the output. */
+  protected pass: Tensor | undefined = undefined;
 
   /** The function. */
   protected abstract activate(x: number): number;
@@ -20,12 +28,15 @@ export abstract class ActivationLayer extends Layer {
   /**
    * The function of each element.
    *
-   * @param x Any shape. Not changed.
+   * @param x Any shape. Not changed, unless it is also given as `out`.
+   * @throws {TypeError} if `x` is not a tensor, or `out` does not fit.
    */
-  override forward(x: Tensor): Tensor {
-    checkTensor(this.constructor.name, x);
-    const output = x.map((value) => this.activate(value));
-    this.#output = output.clone(); // what is returned may be changed, by a dropout in place for example
+  override forward(x: Tensor, options: OutOptions = {}): Tensor {
+    const where = this.constructor.name;
+    checkTensor(where, x);
+    checkOptions(where, options, ["out"]);
+    const output = elementwise(where, x, options.out, (value) => this.activate(value));
+    this.pass = output.clone(); // what is returned may be changed, by a dropout in place for example
     return output;
   }
 
@@ -36,11 +47,24 @@ export abstract class ActivationLayer extends Layer {
    * @throws {Error} if there was no forward pass.
    * @throws {TypeError} if the shape is not that of the last forward pass.
    */
-  override backward(gradOutput: Tensor): Tensor {
-    const output = recall(this.#output);
-    checkGradient(this.constructor.name, gradOutput, output.shape);
-    return gradOutput.map((g, i) => g * this.slope(output.data[i]));
+  override backward(gradOutput: Tensor, options: OutOptions = {}): Tensor {
+    const where = `${this.constructor.name}.backward`;
+    const { shape, data } = recall(this.pass);
+    checkTensor(where, gradOutput, shape);
+    checkOptions(where, options, ["out"]);
+    return elementwise(where, gradOutput, options.out, (g, i) => g * this.slope(data[i]));
   }
+}
+
+function elementwise(
+  where: string,
+  x: Tensor,
+  out: Tensor | undefined,
+  f: (value: number, i: number) => number,
+): Tensor {
+  const result = resultTensor(where, x.shape, x.dtype, out, [x]);
+  for (let i = 0; i < x.size; i++) result.data[i] = f(x.data[i], i);
+  return result;
 }
 
 /** max(0, x). Its derivative at 0 is 0, as in PyTorch. */

@@ -3,23 +3,41 @@
  * @module
  */
 
-import { Layer, type Parameter } from "../layer.ts";
-import type { NumpyStream } from "../random/mod.ts";
-import { add, type DType, matmul, sum, Tensor, transpose, zeros } from "../tensor/mod.ts";
-import { describe, formatShape } from "../tensor/tensor.ts";
-import { checkCount, checkGradient, checkTensor, recall } from "./check.ts";
+import { checkFlag, checkInteger, checkOptions, formatShape, recall } from "../check.ts";
+import { Layer, type Parameter, parametersFrom } from "../layer.ts";
+import type { StreamOptions } from "../random/mod.ts";
+import { checkStream } from "../random/stream.ts";
+import { streamFrom } from "../random/stream_options.ts";
+import { add, type DType, matmul, type OutOptions, sum, Tensor, transpose } from "../tensor/mod.ts";
+import { allocate, checkTensor } from "../tensor/tensor.ts";
 
 /** Options of the layer. */
-export interface LinearOptions {
-  /** Where the initial weights, and then the biases, are drawn from; such as `defaultRng(seed)`. */
-  rng: NumpyStream;
+export interface LinearOptions extends StreamOptions {
   /** False: no bias. Default true. */
   bias?: boolean;
   /** Type of the parameters and of the inputs. Default float64. */
   dtype?: DType;
 }
 
-/** y = x·Wᵀ + b, with W of shape [outFeatures, inFeatures] as in PyTorch. */
+/** A linear layer can be called with the options of its forward pass. */
+export interface Linear {
+  /** The forward pass. */
+  (x: Tensor, options?: OutOptions): Tensor;
+}
+
+/**
+ * y = x·Wᵀ + b, with W of shape [outFeatures, inFeatures] as in PyTorch.
+ *
+ * @example
+ * ```ts
+ * import { defaultRng, Linear, ones, TorchGenerator } from "../mod.ts";
+ *
+ * const linear = new Linear(4, 2, { rng: defaultRng(42) });
+ * console.log(linear(ones([3, 4])).shape); // [3, 2]
+ * const torch = new Linear(4, 2, { rng: new TorchGenerator(42), dtype: "float32" });
+ * console.log(torch.weight); // what nn.Linear(4, 2) has after torch.manual_seed(42)
+ * ```
+ */
 export class Linear extends Layer {
   /** Length of an input row. */
   readonly inFeatures: number;
@@ -29,41 +47,46 @@ export class Linear extends Layer {
   readonly weight: Tensor;
   /** b, of shape [outFeatures]; `null` without bias. */
   readonly bias: Tensor | null;
+  /** What the last forward pass left for the backward pass: a copy of its input. */
+  protected pass: Tensor | undefined = undefined;
   readonly #parameters: readonly Parameter[];
-  #input: Tensor | undefined;
 
   /**
-   * Draws weights and biases from PyTorch's default distribution, uniform in ±1/√inFeatures.
+   * Draws weights, and then biases, from PyTorch's default distribution, uniform in ±1/√inFeatures.
+   *
+   * PyTorch writes the weights' bound as √3 · √(2/(1 + a²)) / √inFeatures with a = √5, which is the same. In float32, a
+   * TorchGenerator gives what `nn.Linear` has, bit for bit.
    *
    * @param inFeatures Length of an input row, a positive integer.
    * @param outFeatures Length of an output row, a positive integer.
-   * @param options.rng Required: nothing here is random by itself.
+   * @param options.rng Any stream, or `options.seed`. Required: nothing here is random by itself.
    * @throws {RangeError} if a length is not a positive integer.
-   * @throws {TypeError} if the stream is missing.
+   * @throws {TypeError} if the stream is missing, or an option is not known.
    */
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions) {
     super();
-    checkCount("inFeatures", inFeatures);
-    checkCount("outFeatures", outFeatures);
-    const { rng, bias = true, dtype = "float64" } = options ?? {};
-    if (typeof rng?.random !== "function") {
-      throw new TypeError(
-        `Linear needs a random stream for its weights, such as { rng: defaultRng(seed) }, got ${
-          describe(rng)
-        }`,
-      );
-    }
+    checkInteger("Linear: inFeatures", inFeatures, 1);
+    checkInteger("Linear: outFeatures", outFeatures, 1);
+    checkOptions("Linear", options ?? {}, ["rng", "seed", "bias", "dtype"]);
+    const { bias = true, dtype = "float64" } = options ?? {};
+    checkFlag("Linear: bias", bias);
+    const rng = streamFrom("Linear", options ?? {});
+    checkStream("Linear", rng);
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
-    this.weight = uniform([outFeatures, inFeatures], 1 / Math.sqrt(inFeatures), rng, dtype);
-    this.bias = bias ? uniform([outFeatures], 1 / Math.sqrt(inFeatures), rng, dtype) : null;
-    this.#parameters = Object.entries({ weight: this.weight, bias: this.bias }).flatMap(([name, value]) =>
-      value === null ? [] : [{ name, value, grad: zeros(value.shape, dtype) }]
-    );
+    const size = outFeatures * inFeatures;
+    // All at once: a KeyedStream would give weights and biases the same numbers, one after the other.
+    const drawn = allocate(size + (bias ? outFeatures : 0), dtype);
+    rng.fillUniform(drawn);
+    const bound = dtype === "float32" ? Math.fround(1 / Math.sqrt(inFeatures)) : 1 / Math.sqrt(inFeatures);
+    for (let i = 0; i < drawn.length; i++) drawn[i] = bound * (2 * drawn[i] - 1);
+    this.weight = new Tensor(drawn.slice(0, size), [outFeatures, inFeatures]);
+    this.bias = bias ? new Tensor(drawn.slice(size)) : null;
+    this.#parameters = parametersFrom({ weight: this.weight, bias: this.bias });
   }
 
   /** W, and b unless the layer was made without it. */
-  override parameters(): readonly Parameter[] {
+  override ownParameters(): readonly Parameter[] {
     return this.#parameters;
   }
 
@@ -73,16 +96,17 @@ export class Linear extends Layer {
    * @param x Shape [N, inFeatures], of the layer's type. Copied, so that it may be changed before the backward pass.
    * @throws {TypeError} if shape or type do not fit.
    */
-  override forward(x: Tensor): Tensor {
+  override forward(x: Tensor, options: OutOptions = {}): Tensor {
     checkTensor("Linear", x);
+    checkOptions("Linear", options, ["out"]);
     if (x.ndim !== 2 || x.shape[1] !== this.inFeatures || x.dtype !== this.weight.dtype) {
       throw new TypeError(
         `This Linear needs ${this.weight.dtype} of shape [N, ${this.inFeatures}], ` +
           `got ${x.dtype} of shape ${formatShape(x.shape)}`,
       );
     }
-    this.#input = x.clone();
-    const output = matmul(x, transpose(this.weight));
+    const output = matmul(x, transpose(this.weight), options);
+    this.pass = x.clone();
     return this.bias === null ? output : add(output, this.bias, { out: output });
   }
 
@@ -93,19 +117,19 @@ export class Linear extends Layer {
    * @throws {Error} if there was no forward pass.
    * @throws {TypeError} if the shape is not that of the last output.
    */
-  override backward(gradOutput: Tensor): Tensor {
-    const input = recall(this.#input);
-    checkGradient("Linear", gradOutput, [input.shape[0], this.outFeatures]);
+  override backward(gradOutput: Tensor, options: OutOptions = {}): Tensor {
+    const input = recall(this.pass);
+    checkTensor("Linear.backward", gradOutput, [input.shape[0], this.outFeatures]);
+    checkOptions("Linear.backward", options, ["out"]);
     for (const { name, grad } of this.#parameters) {
       const fresh = name === "weight" ? matmul(transpose(gradOutput), input) : sum(gradOutput, { axis: 0 });
       grad.data.set(fresh.data);
     }
-    return matmul(gradOutput, this.weight);
+    return matmul(gradOutput, this.weight, options);
   }
-}
 
-function uniform(shape: number[], bound: number, rng: NumpyStream, dtype: DType): Tensor {
-  const result = zeros(shape, dtype);
-  for (let i = 0; i < result.size; i++) result.data[i] = bound * (2 * rng.random() - 1);
-  return result;
+  /** Lengths, and whether there is a bias. */
+  protected override extraRepr(): string {
+    return `${this.inFeatures}, ${this.outFeatures}${this.bias === null ? ", bias=false" : ""}`;
+  }
 }

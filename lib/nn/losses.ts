@@ -3,9 +3,10 @@
  * @module
  */
 
-import { Tensor, zeros } from "../tensor/mod.ts";
-import { describe, formatShape, sameShape } from "../tensor/tensor.ts";
-import { checkTensor } from "./check.ts";
+import { checkOptions, checkProbability, describe, formatShape, sameShape } from "../check.ts";
+import { type Tensor, zeros } from "../tensor/mod.ts";
+import { checkTensor } from "../tensor/tensor.ts";
+import { logSoftmax } from "./softmax.ts";
 
 /** A loss and where it comes from. */
 export interface LossResult {
@@ -54,6 +55,14 @@ export function mseLoss(output: Tensor, target: Tensor): LossResult {
 /**
  * Mean over the samples of −Σ target · log softmax(logits).
  *
+ * @example
+ * ```ts
+ * import { crossEntropy, tensor } from "../mod.ts";
+ *
+ * const { loss, grad } = crossEntropy(tensor([[2, 0], [0, 2]]), [0, 1]);
+ * console.log(loss, grad.shape); // 0.1269…, [2, 2]
+ * ```
+ *
  * @param logits Shape [N, C], not empty.
  * @param classes The class of each sample, N integers in [0, C).
  * @param options.labelSmoothing s: the target is 1 − s + s/C for the sample's class, s/C for each other one.
@@ -63,13 +72,13 @@ export function mseLoss(output: Tensor, target: Tensor): LossResult {
 export function crossEntropy(
   logits: Tensor,
   classes: ArrayLike<number>,
-  { labelSmoothing = 0 }: CrossEntropyOptions = {},
+  options: CrossEntropyOptions = {},
 ): LossResult {
   checkTensor("crossEntropy", logits);
   checkClasses(logits, classes);
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
-    throw new RangeError(`labelSmoothing must be in [0, 1], got ${describe(labelSmoothing)}`);
-  }
+  checkOptions("crossEntropy", options, ["labelSmoothing"]);
+  const { labelSmoothing = 0 } = options;
+  checkProbability("labelSmoothing", labelSmoothing);
   const [n, c] = logits.shape;
   const grad = zeros(logits.shape, logits.dtype);
   let total = 0;
@@ -82,14 +91,6 @@ export function crossEntropy(
     }
   }
   return { loss: total / n, grad };
-}
-
-/** x − log Σ exp(x), in float64; with the largest taken out, so that nothing overflows. */
-function logSoftmax(row: ArrayLike<number>): Float64Array {
-  const x = Float64Array.from(row);
-  const largest = x.reduce((a, b) => Math.max(a, b));
-  const logSum = Math.log(x.reduce((total, value) => total + Math.exp(value - largest), 0));
-  return x.map((value) => value - largest - logSum);
 }
 
 function checkClasses(logits: Tensor, classes: ArrayLike<number>): void {

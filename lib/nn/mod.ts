@@ -7,9 +7,7 @@
  *
  * @example
  * ```ts
- * import { Linear, mseLoss, ReLU, Sequential, SGD } from "./mod.ts";
- * import { defaultRng } from "../random/mod.ts";
- * import { tensor } from "../tensor/mod.ts";
+ * import { defaultRng, Linear, mseLoss, ReLU, Sequential, SGD, tensor } from "../mod.ts";
  *
  * const rng = defaultRng(42);
  * const model = new Sequential(new Linear(2, 8, { rng }), new ReLU(), new Linear(8, 1, { rng }));
@@ -28,5 +26,13 @@
 export { ActivationLayer, ReLU, Sigmoid, Tanh } from "./activations.ts";
 export { Linear, type LinearOptions } from "./linear.ts";
 export { crossEntropy, type CrossEntropyOptions, type LossResult, mseLoss } from "./losses.ts";
-export { Adam, type AdamOptions, Optimizer, SGD, type SGDOptions } from "./optimizers.ts";
+export {
+  Adam,
+  type AdamOptions,
+  Optimizer,
+  type OptimizerState,
+  SGD,
+  type SGDOptions,
+} from "./optimizers.ts";
 export { Sequential } from "./sequential.ts";
+export { softmax } from "./softmax.ts";

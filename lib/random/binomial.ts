@@ -5,6 +5,8 @@
  * @module
  */
 
+import { checkProbability } from "../check.ts";
+
 /** How a uniform number u decides: `atFirst` if u ≤ first, the opposite if u − first ≤ second. */
 export interface Trial {
   /** Probability of the outcome that comes first. */
@@ -23,11 +25,10 @@ export interface Trial {
  * (From 2.4 on, NumPy's Generator takes exp(log1p(−rare)) instead: one draw in 10¹⁶ may differ.)
  *
  * @throws {RangeError} if `q` is NaN or outside [0, 1].
+ * @throws {TypeError} if `q` is not a number.
  */
 export function binomialTrial(q: number): Trial {
-  if (typeof q !== "number" || !(q >= 0 && q <= 1)) {
-    throw new RangeError(`The probability of a one must be a number in [0, 1], got ${q}`);
-  }
+  checkProbability("The probability of a one", q);
   const rare = q <= 0.5 ? q : 1 - q;
   const common = 1 - rare;
   const first = Math.exp(Math.log(common));

@@ -3,10 +3,16 @@
  * @module
  */
 
+import { checkInteger, checkProbability } from "../check.ts";
 import * as simd from "../simd/dropout.ts";
+import type { FloatArray, Shape, Tensor } from "../tensor/mod.ts";
+import { shuffledIntegers } from "./integers.ts";
+import { toDouble } from "./pcg64.ts";
 import type { Seed } from "./seed.ts";
 import { SeedSequence } from "./seed_sequence.ts";
-import { bitsFor, checkBits, type RandomStream } from "./stream.ts";
+import { drawSized, type Size } from "./size.ts";
+import { bitsFor, checkBits, checkRoom, type NormalStream } from "./stream.ts";
+import { fillStandardNormal, standardNormal, type WordSource } from "./ziggurat.ts";
 
 /** A saved FastStream: plain data that JSON keeps exactly. */
 export interface FastStreamState {
@@ -32,10 +38,22 @@ const BLOCK = 32;
  * if that equals the threshold's. Elements come in blocks of 32: the first 16 take their bytes from generator A, the
  * others from B, and further bytes come from C. Each call starts a new block.
  *
+ * Uniform numbers are the upper bits of such words, 4 from A, 4 from B and so on; normal numbers come from those by the
+ * ziggurat method.
+ *
  * Neither NumPy nor PyTorch has this stream; take `defaultRng` or `TorchGenerator` to reproduce what they draw.
  * Source: C. Doty-Humphrey, PractRand (sfc32).
+ *
+ * @example
+ * ```ts
+ * import { FastStream, invertedDropout, ones } from "../mod.ts";
+ *
+ * const rng = new FastStream(42); // what { seed: 42 } stands for
+ * console.log(invertedDropout(ones([2, 3]), 0.5, { rng }).output.toArray());
+ * console.log(rng.random(2), rng.standardNormal([2, 2]));
+ * ```
  */
-export class FastStream implements RandomStream {
+export class FastStream implements NormalStream {
   /** Where the seed came from; children are spawned from it. */
   readonly seedSequence: SeedSequence;
   readonly #words = new Uint32Array(3 * GENERATOR);
@@ -86,6 +104,12 @@ export class FastStream implements RandomStream {
     scale: number,
     bits: Uint8Array,
   ): boolean {
+    checkRoom("dropout", x);
+    checkRoom("dropout", y);
+    checkBits(bits, x.length);
+    if (y.length !== x.length || y.constructor !== x.constructor) {
+      throw new TypeError("dropout: x and y must be arrays of one type and length");
+    }
     const threshold = thresholdOf(q);
     if (threshold === 0 || threshold === TWO_32) return false;
     return simd.fastDropout(x, y, this.#words, threshold, scale, bits);
@@ -93,9 +117,59 @@ export class FastStream implements RandomStream {
 
   /** The next bytes, as elements take their first ones: 16 from generator A, 16 from B, and so on. */
   bytes(count: number): Uint8Array<ArrayBuffer> {
+    checkInteger("bytes: count", count);
     const out = new Uint8Array(Math.ceil(count / BLOCK) * BLOCK);
     for (let start = 0; start < out.length; start += 16) out.set(this.#step((start / 16) % 2), start);
     return out.subarray(0, count);
+  }
+
+  /** A uniform number, a multiple of 2⁻⁵³ in [0, 1). */
+  random(): number;
+  /** An array of them. */
+  random(size: number): Float64Array;
+  /** A tensor of them. */
+  random(shape: Shape): Tensor;
+  random(size?: Size): number | Float64Array | Tensor {
+    if (size === undefined) return this.#source().nextDouble();
+    return drawSized<Float64Array>("random", size, "float64", (out) => this.fillUniform(out));
+  }
+
+  /** A number with mean 0 and variance 1. */
+  standardNormal(): number;
+  /** An array of them. */
+  standardNormal(size: number): Float64Array;
+  /** A tensor of them. */
+  standardNormal(shape: Shape): Tensor;
+  standardNormal(size?: Size): number | Float64Array | Tensor {
+    if (size === undefined) return standardNormal(this.#source());
+    return drawSized<Float64Array>("standardNormal", size, "float64", (out) => this.fillNormal(out));
+  }
+
+  /** Fills an array with uniform numbers: the upper 24 bits of a word in float32, the upper 53 of two in float64. */
+  fillUniform(out: FloatArray): void {
+    checkRoom("fillUniform", out);
+    if (out instanceof Float32Array) {
+      const next = this.#nextWord();
+      for (let i = 0; i < out.length; i++) out[i] = (next() >>> 8) / 0x1000000;
+    } else {
+      const source = this.#source();
+      for (let i = 0; i < out.length; i++) out[i] = source.nextDouble();
+    }
+  }
+
+  /** Fills an array with normal numbers; in float32 each is rounded. */
+  fillNormal(out: FloatArray): void {
+    checkRoom("fillNormal", out);
+    fillStandardNormal(this.#source(), out);
+  }
+
+  /**
+   * 0 to n − 1 in random order.
+   *
+   * @throws {RangeError | TypeError} if `n` is not a non-negative integer below 2³¹.
+   */
+  permutation(n: number): Int32Array {
+    return shuffledIntegers(n, this.#nextWord());
   }
 
   /** Independent streams, the same ones each time that the program runs. */
@@ -123,6 +197,33 @@ export class FastStream implements RandomStream {
       );
     }
     this.#words.set(words);
+  }
+
+  /** Words of 32 bits, one after the other: the bytes that `bytes` gives, four at a time. */
+  #nextWord(): () => number {
+    let [generator, next] = [1, LANES];
+    return () => {
+      if (next === LANES) {
+        generator = 1 - generator;
+        this.#step(generator);
+        next = 0;
+      }
+      return this.#output[next++];
+    };
+  }
+
+  /** The same words in pairs, the lower one first. */
+  #source(): WordSource {
+    const next = this.#nextWord();
+    const nextWords = () => {
+      const low = next();
+      return { high: next(), low };
+    };
+    const nextDouble = () => {
+      const { high, low } = nextWords();
+      return toDouble(high, low);
+    };
+    return { nextWords, nextDouble };
   }
 
   /** What the kernel does, in plain TypeScript. */
@@ -174,8 +275,8 @@ export class FastStream implements RandomStream {
 
 /** q as an integer number of 2⁻³² parts. */
 function thresholdOf(q: unknown): number {
-  if (typeof q === "number" && q >= 0 && q <= 1) return Math.round(q * TWO_32);
-  throw new RangeError(`The probability of a one must be a number in [0, 1], got ${String(q)}`);
+  checkProbability("The probability of a one", q);
+  return Math.round(q * TWO_32);
 }
 
 function clearUnused(bits: Uint8Array, n: number): Uint8Array {

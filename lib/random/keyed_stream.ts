@@ -15,9 +15,11 @@
  * @module
  */
 
+import { checkOptions, checkProbability, describe } from "../check.ts";
 import { philoxBits } from "../simd/random.ts";
+import type { FloatArray } from "../tensor/mod.ts";
 import { philox4x32 } from "./philox.ts";
-import { bitsFor, checkBits, type RandomStream } from "./stream.ts";
+import { bitsFor, checkBits, checkRoom, type RandomStream } from "./stream.ts";
 
 const TWO_32 = 0x100000000;
 
@@ -37,23 +39,33 @@ export interface KeyedStreamOptions extends KeyedPlace {
   seed: number | bigint;
 }
 
+/** A saved KeyedStream: plain data that JSON keeps exactly. */
+export interface KeyedStreamState extends Required<KeyedPlace> {
+  /** Always "Philox4x32-10". */
+  bitGenerator: "Philox4x32-10";
+  /** The seed, in decimal. */
+  seed: string;
+}
+
 /**
  * Uniform numbers by position: element i of (seed, layer, step) has always the same.
  *
  * Nothing advances: the same call gives the same bits again, so that **each mask needs a step or a layer of its own**.
  *
  * One block of Philox4x32-10 gives four elements: its key is the seed, its counter (⌊i/4⌋ as two words, step, layer).
+ *
+ * @example
+ * ```ts
+ * import { drawMask, KeyedStream } from "../mod.ts";
+ *
+ * const rng = new KeyedStream({ seed: 42, layer: 0, step: 7 });
+ * console.log(drawMask([8], 0.5, { rng }).toTensor().toArray());
+ * console.log(drawMask([4], 0.5, { rng: rng.at({ offset: 4 }) }).toTensor().toArray()); // the second half of it
+ * ```
  */
 export class KeyedStream implements RandomStream {
-  /** The seed. */
-  readonly seed: number | bigint;
-  /** Which layer. */
-  readonly layer: number;
-  /** Which step. */
-  readonly step: number;
-  /** Position of the first element. */
-  readonly offset: number;
-  readonly #key: readonly [number, number];
+  #place: Required<KeyedStreamOptions>;
+  #key: readonly [number, number];
   readonly #block = new Uint32Array(4);
 
   /**
@@ -62,18 +74,36 @@ export class KeyedStream implements RandomStream {
    * @throws {RangeError} if a number is negative, fractional or too large.
    * @throws {TypeError} if one is missing or not a number.
    */
-  constructor({ seed, layer, step, offset = 0 }: KeyedStreamOptions) {
-    this.#key = seedWords(seed);
-    this.seed = seed;
-    this.layer = checkInteger("layer", layer, TWO_32, "2³²");
-    this.step = checkInteger("step", step, TWO_32, "2³²");
-    this.offset = checkInteger("offset", offset, 2 ** 53, "2⁵³");
+  constructor(options: KeyedStreamOptions) {
+    checkOptions("KeyedStream", options, ["seed", "layer", "step", "offset"]);
+    this.#place = checkPlace(options);
+    this.#key = seedWords(options.seed);
+  }
+
+  /** The seed. */
+  get seed(): number | bigint {
+    return this.#place.seed;
+  }
+
+  /** Which layer. */
+  get layer(): number {
+    return this.#place.layer;
+  }
+
+  /** Which step. */
+  get step(): number {
+    return this.#place.step;
+  }
+
+  /** Position of the first element. */
+  get offset(): number {
+    return this.#place.offset;
   }
 
   /** A stream with the same seed at another place; what is not given stays as it is. */
   at(place: Partial<KeyedPlace>): KeyedStream {
-    const { seed, layer, step, offset } = this;
-    return new KeyedStream({ seed, layer, step, offset, ...place });
+    checkOptions("KeyedStream.at", place, ["layer", "step", "offset"]);
+    return new KeyedStream({ ...this.#place, ...place });
   }
 
   /**
@@ -96,9 +126,7 @@ export class KeyedStream implements RandomStream {
    * @throws {TypeError} if `out` does not have ⌈n/8⌉ bytes.
    */
   bernoulliBits(q: number, n: number, out: Uint8Array = bitsFor(n)): Uint8Array {
-    if (typeof q !== "number" || !(q >= 0 && q <= 1)) {
-      throw new RangeError(`The probability of a one must be a number in [0, 1], got ${q}`);
-    }
+    checkProbability("The probability of a one", q);
     const end = checkInteger("end of the mask", this.offset + n, 2 ** 53, "2⁵³");
     checkBits(out, n);
     const threshold = q * TWO_32;
@@ -114,6 +142,45 @@ export class KeyedStream implements RandomStream {
     return out;
   }
 
+  /** The numbers of the elements from the offset on; in float32 the upper 24 bits of each. */
+  fillUniform(out: FloatArray): void {
+    checkRoom("fillUniform", out);
+    const single = out instanceof Float32Array;
+    for (let i = 0; i < out.length; i++) {
+      const u = this.uniform(i);
+      out[i] = single ? Math.floor(u * 0x1000000) / 0x1000000 : u;
+    }
+  }
+
+  /** Where it stands, which is all that its numbers depend on. */
+  getState(): KeyedStreamState {
+    const { seed, ...place } = this.#place;
+    return { bitGenerator: "Philox4x32-10", seed: String(seed), ...place };
+  }
+
+  /**
+   * Goes to a saved place.
+   *
+   * @throws {TypeError} if it is not a state of a KeyedStream; nothing is changed then.
+   */
+  setState(state: KeyedStreamState): void {
+    const { bitGenerator, seed, layer, step, offset } = state ?? {};
+    if (bitGenerator !== "Philox4x32-10" || typeof seed !== "string" || !/^\d+$/.test(seed)) {
+      throw new TypeError(
+        'Not a saved state of a KeyedStream: it needs bitGenerator "Philox4x32-10", seed as a string of digits, ' +
+          "layer, step and offset",
+      );
+    }
+    const key = seedWords(BigInt(seed));
+    this.#place = checkPlace({
+      seed: Number.isSafeInteger(Number(seed)) ? Number(seed) : BigInt(seed),
+      layer,
+      step,
+      offset,
+    });
+    this.#key = key;
+  }
+
   /** The numbers of the four elements around a position, times 2³². */
   #words(position: number): Uint32Array {
     const block = Math.floor(position / 4);
@@ -125,11 +192,21 @@ export class KeyedStream implements RandomStream {
   }
 }
 
+/** The place in full. Throws as `new KeyedStream` does. */
+function checkPlace({ seed, layer, step, offset = 0 }: KeyedStreamOptions): Required<KeyedStreamOptions> {
+  return {
+    seed,
+    layer: checkInteger("layer", layer, TWO_32, "2³²"),
+    step: checkInteger("step", step, TWO_32, "2³²"),
+    offset: checkInteger("offset", offset, 2 ** 53, "2⁵³"),
+  };
+}
+
 /** The lower and the upper half of a seed. */
 function seedWords(seed: unknown): [number, number] {
   const message = "The seed of a KeyedStream must be an integer in [0, 2⁵³) or a bigint in [0, 2⁶⁴), got";
   if (typeof seed !== "number" && typeof seed !== "bigint") {
-    throw new TypeError(`${message} ${String(seed)} (${typeof seed})`);
+    throw new TypeError(`${message} ${describe(seed)}`);
   }
   if (typeof seed === "number" ? !Number.isSafeInteger(seed) || seed < 0 : seed < 0n || seed >> 64n !== 0n) {
     throw new RangeError(`${message} ${seed}${typeof seed === "bigint" ? "n" : ""}`);
@@ -140,6 +217,8 @@ function seedWords(seed: unknown): [number, number] {
 /** An integer in [0, `limit`), or an error that names it and writes the limit as people do. */
 function checkInteger(name: string, value: unknown, limit: number, written: string): number {
   if (Number.isInteger(value) && Number(value) >= 0 && Number(value) < limit) return Number(value);
-  const message = `The ${name} of a KeyedStream must be an integer in [0, ${written}), got ${String(value)}`;
-  throw typeof value === "number" ? new RangeError(message) : new TypeError(`${message} (${typeof value})`);
+  const message = `The ${name} of a KeyedStream must be an integer in [0, ${written}), got ${
+    describe(value)
+  }`;
+  throw typeof value === "number" ? new RangeError(message) : new TypeError(message);
 }

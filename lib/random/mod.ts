@@ -16,10 +16,14 @@ export { RandomState, type RandomStateState } from "./random_state.ts";
 export { defaultRng, Generator, type GeneratorState } from "./generator.ts";
 export { SeedSequence } from "./seed_sequence.ts";
 export { type Seed } from "./seed.ts";
-export { type DoubleBits, MT19937 } from "./mt19937.ts";
-export { PCG64 } from "./pcg64.ts";
+export { type Size } from "./size.ts";
 export { TorchGenerator, type TorchGeneratorState, type TorchOptions } from "./torch_generator.ts";
 export { FastStream, type FastStreamState } from "./fast_stream.ts";
-export { type KeyedPlace, KeyedStream, type KeyedStreamOptions } from "./keyed_stream.ts";
-export { type FourWords, philox4x32 } from "./philox.ts";
-export { type BitGenerator, NumpyStream, type RandomStream } from "./stream.ts";
+export {
+  type KeyedPlace,
+  KeyedStream,
+  type KeyedStreamOptions,
+  type KeyedStreamState,
+} from "./keyed_stream.ts";
+export { type NormalStream, NumpyStream, type RandomStream } from "./stream.ts";
+export { normal, type StreamOptions, uniform } from "./stream_options.ts";

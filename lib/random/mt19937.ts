@@ -87,7 +87,7 @@ export class MT19937 implements BitGenerator {
   }
 
   setState(state: Record<string, unknown>): void {
-    const { bitGenerator, key, pos } = state;
+    const { bitGenerator, key, pos } = state ?? {};
     const words = Array.isArray(key) && key.length === N && key.every((word) => word >>> 0 === word);
     if (
       bitGenerator !== this.name || !words || !Number.isInteger(pos) || Number(pos) < 0 || Number(pos) > N

@@ -109,7 +109,7 @@ export class PCG64 implements BitGenerator {
   }
 
   setState(state: Record<string, unknown>): void {
-    const { bitGenerator, state: position, inc, uinteger } = state;
+    const { bitGenerator, state: position, inc, uinteger } = state ?? {};
     const is128 = (text: unknown) =>
       typeof text === "string" && /^\d+$/.test(text) && BigInt(text) <= MASK_128;
     const word = uinteger === null || (typeof uinteger === "number" && uinteger >>> 0 === uinteger);

@@ -3,7 +3,9 @@
  * @module
  */
 
-/** A seed for a Generator: a non-negative integer of any size, or several. */
+import { describe } from "../check.ts";
+
+/** A seed for a stream: a non-negative integer of any size, or several. */
 export type Seed = number | bigint | readonly (number | bigint)[];
 
 /** A seed as a non-negative integer. @throws {RangeError} or {TypeError} that says why it is refused. */
@@ -21,23 +23,18 @@ export function toSeedInteger(seed: unknown): bigint {
     throw new RangeError(`A seed must be a non-negative integer, got ${seed}`);
   }
   throw new TypeError(
-    `A seed must be a non-negative integer, a bigint or an array of them, got ${show(seed)}`,
+    `A seed must be a non-negative integer, a bigint or an array of them, got ${describe(seed)}`,
   );
 }
 
 /** A seed of the legacy stream: an integer of 32 bits. */
 export function toLegacySeed(seed: unknown): number {
   if (typeof seed === "number" && Number.isInteger(seed) && seed >= 0 && seed <= 0xffffffff) return seed;
-  const message = `The seed of a RandomState must be an integer in [0, 4294967295], got ${show(seed)}`;
+  const message = `The seed of a RandomState must be an integer in [0, 4294967295], got ${describe(seed)}`;
   throw typeof seed === "number" ? new RangeError(message) : new TypeError(message);
 }
 
 /** 32-bit words from the operating system, for streams that nobody seeded. */
 export function entropyWords(count: number): Uint32Array {
   return crypto.getRandomValues(new Uint32Array(count));
-}
-
-function show(value: unknown): string {
-  if (typeof value === "bigint") return `${value}n`;
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

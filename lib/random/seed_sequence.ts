@@ -5,6 +5,7 @@
  * @module
  */
 
+import { checkInteger, describe } from "../check.ts";
 import { entropyWords, type Seed, toSeedInteger } from "./seed.ts";
 
 const POOL_SIZE = 4;
@@ -32,12 +33,16 @@ export class SeedSequence {
       : Array.isArray(seed)
       ? seed.map(toSeedInteger)
       : toSeedInteger(seed);
+    if (!Array.isArray(spawnKey)) {
+      throw new TypeError(`A spawn key must be an array, got ${describe(spawnKey)}`);
+    }
     this.spawnKey = [...spawnKey];
     this.#pool = mixEntropy(assemble(this.entropy, spawnKey));
   }
 
   /** `count` words of 32 bits that depend on every bit of the seed. */
   generateState(count: number): Uint32Array {
+    checkInteger("generateState: count", count);
     const words = new Uint32Array(count);
     let hash = 0x8b51f9dd;
     for (let i = 0; i < count; i++) {
@@ -51,6 +56,7 @@ export class SeedSequence {
 
   /** The next `count` children: sequences that share the seed and differ in their key. */
   spawn(count: number): SeedSequence[] {
+    checkInteger("spawn: count", count);
     const seed = this.entropy as Seed;
     return Array.from(
       { length: count },

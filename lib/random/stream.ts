@@ -3,12 +3,15 @@
  * @module
  */
 
+import { checkInteger, describe } from "../check.ts";
+import { type FloatArray, type Shape, Tensor } from "../tensor/mod.ts";
 import { binomialTrial } from "./binomial.ts";
+import { countOf, drawSized, type Size } from "./size.ts";
 
 /** The largest double that a bit generator gives. */
 const LARGEST = 1 - 2 ** -53;
 
-/** A stream that masks can be drawn from. */
+/** A stream of random numbers: what layers draw their masks and their initial weights from. */
 export interface RandomStream {
   /**
    * `n` independent draws that are 1 with probability `q`, one bit each, the first in the lowest bit of byte 0.
@@ -29,6 +32,57 @@ export interface RandomStream {
     scale: number,
     bits: Uint8Array,
   ): boolean;
+  /**
+   * Fills an array with uniform numbers in [0, 1), never 1: in float32 with multiples of 2⁻²⁴, in float64 with finer
+   * ones.
+   */
+  fillUniform(out: FloatArray): void;
+  /** Everything that the next draws depend on, as plain data that JSON keeps exactly. */
+  getState(): object;
+  /**
+   * Goes on from a saved state.
+   *
+   * @throws {TypeError} if it is not a state of this kind of stream; nothing is changed then.
+   */
+  setState(state: object): void;
+}
+
+/** A stream that also has normal numbers. */
+export interface NormalStream extends RandomStream {
+  /** Fills an array with normal numbers of mean 0 and variance 1; in float32 each is rounded. */
+  fillNormal(out: FloatArray): void;
+}
+
+/**
+ * Refuses what is not a stream.
+ *
+ * @param where The function or class, as its user writes it.
+ * @throws {TypeError} if it cannot draw masks and uniform numbers.
+ */
+export function checkStream(where: string, rng: unknown): asserts rng is RandomStream {
+  const { bernoulliBits, fillUniform } = (rng ?? {}) as Partial<RandomStream>;
+  if (typeof bernoulliBits !== "function" || typeof fillUniform !== "function") {
+    throw new TypeError(
+      `${where} needs a random stream, such as { rng: defaultRng(seed) }, got ${describe(rng)}`,
+    );
+  }
+}
+
+/**
+ * Refuses a stream without normal numbers.
+ *
+ * @throws {TypeError} that names it.
+ */
+export function checkNormals(where: string, rng: unknown): asserts rng is NormalStream {
+  checkStream(where, rng);
+  if (typeof (rng as Partial<NormalStream>).fillNormal !== "function") {
+    throw new TypeError(
+      `${where} needs a stream with normal numbers, such as { rng: defaultRng(seed) }, got ${
+        describe(rng)
+      }, ` +
+        "which has none",
+    );
+  }
 }
 
 /** A source of raw random words, below the distributions. */
@@ -62,7 +116,7 @@ export interface BitGenerator {
 /** The part that NumPy's old and new streams share: uniform numbers and coin flips from raw words. */
 export abstract class NumpyStream<Bits extends BitGenerator = BitGenerator> implements RandomStream {
   /** Where the raw words come from. */
-  readonly bitGenerator: Bits;
+  protected readonly bitGenerator: Bits;
 
   /**
    * Draws from a bit generator.
@@ -73,17 +127,29 @@ export abstract class NumpyStream<Bits extends BitGenerator = BitGenerator> impl
     this.bitGenerator = bitGenerator;
   }
 
-  /** A uniform number, a multiple of 2⁻⁵³ in [0, 1); with `size`, an array of them. */
+  /** A uniform number, a multiple of 2⁻⁵³ in [0, 1). */
   random(): number;
   /** An array of them. */
   random(size: number): Float64Array;
-  random(size?: number): number | Float64Array {
+  /** A tensor of them. */
+  random(shape: Shape): Tensor;
+  random(size?: Size): number | Float64Array | Tensor {
+    if (size === undefined) return this.bitGenerator.nextDouble();
+    return drawSized<Float64Array>("random", size, "float64", (out) => this.fillUniform(out));
+  }
+
+  /**
+   * Fills an array with uniform numbers: a double each in float64; in float32 the upper 24 bits of a word each, as
+   * NumPy's `random(dtype=np.float32)`.
+   */
+  fillUniform(out: FloatArray): void {
+    checkRoom("fillUniform", out);
     const bits = this.bitGenerator;
-    if (size === undefined) return bits.nextDouble();
-    const out = new Float64Array(size);
-    if (bits.fillDoubles?.(out)) return out;
-    for (let i = 0; i < size; i++) out[i] = bits.nextDouble();
-    return out;
+    if (out instanceof Float32Array) {
+      for (let i = 0; i < out.length; i++) out[i] = (bits.nextUint32() >>> 8) / 0x1000000;
+    } else if (!bits.fillDoubles?.(out)) {
+      for (let i = 0; i < out.length; i++) out[i] = bits.nextDouble();
+    }
   }
 
   /**
@@ -91,16 +157,20 @@ export abstract class NumpyStream<Bits extends BitGenerator = BitGenerator> impl
    *
    * @param n Must be 1: a single trial.
    * @param q Probability of a one, in [0, 1].
-   * @returns 0 or 1; with `size`, a Uint8Array of them.
+   * @returns 0 or 1; with a number as `size`, a Uint8Array of them, with a shape a tensor.
    * @throws {RangeError} if `n` is not 1 or `q` is NaN or outside [0, 1].
    */
   binomial(n: 1, q: number): number;
   /** An array of them. */
   binomial(n: 1, q: number, size: number): Uint8Array;
-  binomial(n: 1, q: number, size?: number): number | Uint8Array {
-    if (n !== 1) throw new RangeError(`binomial draws single trials only: n must be 1, got ${n}`);
-    const draws = unpackBits(this.bernoulliBits(q, size ?? 1), size ?? 1);
-    return size === undefined ? draws[0] : draws;
+  /** A tensor of them. */
+  binomial(n: 1, q: number, shape: Shape): Tensor;
+  binomial(n: 1, q: number, size?: Size): number | Uint8Array | Tensor {
+    if (n !== 1) throw new RangeError(`binomial draws single trials only: n must be 1, got ${describe(n)}`);
+    const count = size === undefined ? 1 : countOf("binomial", size);
+    const draws = unpackBits(this.bernoulliBits(q, count), count);
+    if (size === undefined) return draws[0];
+    return typeof size === "number" ? draws : new Tensor(Float64Array.from(draws), size);
   }
 
   /** Draws by inversion, as NumPy's `random_binomial_inversion` for n = 1. */
@@ -124,15 +194,29 @@ export abstract class NumpyStream<Bits extends BitGenerator = BitGenerator> impl
     }
     return out;
   }
+
+  /** Everything that the next draws depend on. */
+  abstract getState(): object;
+  /** Goes on from a saved state. */
+  abstract setState(state: object): void;
 }
 
-/** Room for n bits, all 0. */
+/** Refuses what is not an array of floats. @throws {TypeError} if it is anything else. */
+export function checkRoom(where: string, out: unknown): asserts out is FloatArray {
+  if (out instanceof Float32Array || out instanceof Float64Array) return;
+  throw new TypeError(`${where} needs a Float32Array or a Float64Array to fill, got ${describe(out)}`);
+}
+
+/** Room for n bits, all 0. @throws {RangeError | TypeError} if `n` is not a number of bits. */
 export function bitsFor(n: number): Uint8Array {
+  checkInteger("The number of bits", n);
   return new Uint8Array(Math.ceil(n / 8));
 }
 
-/** @throws {TypeError} if `out` is not just as long as `n` bits need. */
+/** Refuses room that is not just as long as `n` bits need. @throws {TypeError} if it is not. */
 export function checkBits(out: Uint8Array, n: number): void {
+  checkInteger("The number of bits", n);
+  if (!(out instanceof Uint8Array)) throw new TypeError(`Bits need a Uint8Array, got ${describe(out)}`);
   if (out.length !== Math.ceil(n / 8)) {
     throw new TypeError(`${n} bits need an array of ${Math.ceil(n / 8)} bytes, got ${out.length}`);
   }

@@ -5,8 +5,11 @@
  * @module
  */
 
+import { checkInteger, checkOptions, checkProbability, describe } from "../check.ts";
+import { type FloatArray, type Shape, Tensor } from "../tensor/mod.ts";
 import { MT19937 } from "./mt19937.ts";
-import { bitsFor, checkBits, type RandomStream, unpackBits } from "./stream.ts";
+import { countOf, drawSized, type Size } from "./size.ts";
+import { bitsFor, checkBits, checkRoom, type NormalStream, unpackBits } from "./stream.ts";
 
 /** A saved TorchGenerator: plain data that JSON keeps exactly. */
 export interface TorchGeneratorState {
@@ -29,19 +32,29 @@ export interface TorchOptions<Type extends "float32" | "float64" = "float32" | "
 const TWO_53 = 2 ** 53;
 /** PyTorch fills arrays from this size on in blocks of so many numbers. */
 const BLOCK = 16;
+/** Of more elements, PyTorch takes 64 bits to place each one. */
+const LARGEST_PERMUTATION = Math.floor(0xffffffff / 20) - 1;
 
 /**
- * The stream of PyTorch on the CPU after `torch.manual_seed(seed)`, in builds **without MKL**.
+ * The stream of PyTorch on the CPU after `torch.manual_seed(seed)`.
  *
- * The x86 packages on PyPI are built with MKL: their `bernoulli_` and `nn.Dropout` draw from a stream of MKL's, and so
- * give other masks for the same seed. `torch.backends.mkl.is_available()` tells which build one has.
- *
- * As checked against PyTorch 1.13 without MKL on x86: `rand`, `bernoulli`, `uniform` and the masks agree bit for bit,
+ * Masks of `nn.Dropout` were compared with PyTorch 1.13 without MKL and with 2.13.0 from PyPI, which is built with MKL, on
+ * an Intel Xeon: they are the same. As checked against PyTorch 1.13 without MKL on x86: `rand`, `bernoulli`, `uniform` and the masks agree bit for bit,
  * `randn` does in float64 (up to the C library's rounding of `log`, `sin` and `cos`) and in float32 for fewer than 16
  * numbers. For 16 or more, PyTorch's vector code has its own `log`, `sin` and `cos`, good to about a rounding each: two
  * thirds of its numbers are these, the others differ by 10⁻⁷ or so, and by less than 2·10⁻⁶ where they are largest.
+ *
+ * @example
+ * ```ts
+ * import { InvertedDropout, Linear, TorchGenerator } from "../mod.ts";
+ *
+ * const rng = new TorchGenerator(42); // torch.manual_seed(42)
+ * const linear = new Linear(4, 2, { rng, dtype: "float32" });
+ * const dropout = new InvertedDropout(0.5, { rng });
+ * console.log(dropout(linear(rng.randn([3, 4]))).shape); // [3, 2]
+ * ```
  */
-export class TorchGenerator implements RandomStream {
+export class TorchGenerator implements NormalStream {
   readonly #bits: MT19937;
   #nextNormal: number | undefined;
 
@@ -64,10 +77,11 @@ export class TorchGenerator implements RandomStream {
   rand(size: number, options?: TorchOptions<"float32">): Float32Array;
   /** In double precision. */
   rand(size: number, options: TorchOptions<"float64">): Float64Array;
-  rand(size: number, { dtype = "float32" }: TorchOptions = {}): Float32Array | Float64Array {
-    const values = allocate(size, dtype);
-    this.#fillUniform(values);
-    return values;
+  /** A tensor of them. */
+  rand(shape: Shape, options?: TorchOptions): Tensor;
+  rand(size: Size, options: TorchOptions = {}): FloatArray | Tensor {
+    checkOptions("rand", options, ["dtype"]);
+    return drawSized("rand", size, options.dtype ?? "float32", (out) => this.fillUniform(out));
   }
 
   /**
@@ -81,20 +95,43 @@ export class TorchGenerator implements RandomStream {
   randn(size: number, options?: TorchOptions<"float32">): Float32Array;
   /** In double precision. */
   randn(size: number, options: TorchOptions<"float64">): Float64Array;
-  randn(size: number, { dtype = "float32" }: TorchOptions = {}): Float32Array | Float64Array {
-    const values = allocate(size, dtype);
+  /** A tensor of them. */
+  randn(shape: Shape, options?: TorchOptions): Tensor;
+  randn(size: Size, options: TorchOptions = {}): FloatArray | Tensor {
+    checkOptions("randn", options, ["dtype"]);
+    return drawSized("randn", size, options.dtype ?? "float32", (out) => this.fillNormal(out));
+  }
+
+  /** Fills an array with normal numbers, as `randn` draws them for its type. */
+  fillNormal(out: FloatArray): void {
+    checkRoom("fillNormal", out);
+    const size = out.length;
     if (size < BLOCK) {
-      for (let i = 0; i < size; i++) values[i] = this.#normal();
-      return values;
+      for (let i = 0; i < size; i++) out[i] = this.#normal();
+      return;
     }
-    this.#fillUniform(values);
-    for (let start = 0; start + BLOCK <= size; start += BLOCK) toNormal(values, start);
+    this.fillUniform(out);
+    for (let start = 0; start + BLOCK <= size; start += BLOCK) toNormal(out, start);
     if (size % BLOCK !== 0) {
       // As PyTorch does: the last 16 are drawn again, also those that were normal already.
-      this.#fillUniform(values.subarray(-BLOCK));
-      toNormal(values, size - BLOCK);
+      this.fillUniform(out.subarray(-BLOCK));
+      toNormal(out, size - BLOCK);
     }
-    return values;
+  }
+
+  /**
+   * 0 to n − 1 in random order, as `torch.randperm(n)`.
+   *
+   * @throws {RangeError | TypeError} if `n` is not a non-negative integer below 2³²/20, where PyTorch draws otherwise.
+   */
+  randperm(n: number): Int32Array {
+    checkInteger("randperm: n", n, 0, LARGEST_PERMUTATION);
+    const order = Int32Array.from({ length: n }, (_, i) => i);
+    for (let i = 0; i < n - 1; i++) {
+      const j = i + this.#bits.nextUint32() % (n - i);
+      [order[i], order[j]] = [order[j], order[i]];
+    }
+    return order;
   }
 
   /**
@@ -117,6 +154,7 @@ export class TorchGenerator implements RandomStream {
       );
     }
     // Two numbers of 24 bits: their product is exact, and so is the sum until the array rounds it.
+    checkInteger("uniform: size", size);
     return this.rand(size).map((u) => u * width + low);
   }
 
@@ -128,16 +166,20 @@ export class TorchGenerator implements RandomStream {
    * @throws {RangeError} if a probability is NaN or outside [0, 1]; nothing is drawn then.
    */
   bernoulli(p: number, size: number): Uint8Array;
+  /** A tensor of them. */
+  bernoulli(p: number, shape: Shape): Tensor;
   /** One draw for each probability, as `torch.bernoulli(p)` does; float32 ones are compared with 24-bit numbers. */
-  bernoulli(p: Float32Array | Float64Array): Uint8Array;
-  bernoulli(p: number | Float32Array | Float64Array, size = 1): Uint8Array {
+  bernoulli(p: FloatArray): Uint8Array;
+  bernoulli(p: number | FloatArray, size: Size = 1): Uint8Array | Tensor {
     if (p instanceof Float32Array || p instanceof Float64Array) {
-      p.forEach(checkProbability);
+      for (const each of p) checkOne(each);
       const uniform = p instanceof Float32Array ? () => this.#uniform24() : () => this.#uniform53();
       return Uint8Array.from(p, (threshold) => Number(uniform() < threshold));
     }
-    checkProbability(p);
-    return unpackBits(this.#drawBits(p, size, bitsFor(checkSize(size))), size);
+    checkOne(p);
+    const count = countOf("bernoulli", size);
+    const draws = unpackBits(this.#drawBits(p, count, bitsFor(count)), count);
+    return typeof size === "number" ? draws : new Tensor(Float64Array.from(draws), size);
   }
 
   /**
@@ -148,7 +190,7 @@ export class TorchGenerator implements RandomStream {
    * @throws {TypeError} if `out` does not have ⌈n/8⌉ bytes.
    */
   bernoulliBits(q: number, n: number, out: Uint8Array = bitsFor(n)): Uint8Array {
-    checkProbability(q);
+    checkOne(q);
     checkBits(out, n);
     return q === 0 ? out.fill(0) : this.#drawBits(q, n, out);
   }
@@ -164,10 +206,10 @@ export class TorchGenerator implements RandomStream {
    * @throws {TypeError} if it is not a state of a TorchGenerator; nothing is changed then.
    */
   setState(state: TorchGeneratorState): void {
-    const { nextNormal } = state;
+    const { nextNormal } = state ?? {};
     if (nextNormal !== null && !Number.isFinite(nextNormal)) {
       throw new TypeError(
-        `Not a saved TorchGenerator: nextNormal must be a number or null, got ${String(nextNormal)}`,
+        `Not a saved TorchGenerator: nextNormal must be a number or null, got ${describe(nextNormal)}`,
       );
     }
     this.#bits.setState({ ...state });
@@ -187,7 +229,9 @@ export class TorchGenerator implements RandomStream {
     return out;
   }
 
-  #fillUniform(values: Float32Array | Float64Array): void {
+  /** Fills an array with uniform numbers, as `rand` draws them for its type. */
+  fillUniform(values: FloatArray): void {
+    checkRoom("fillUniform", values);
     const single = values instanceof Float32Array;
     if (single ? this.#bits.fillFloats(values) : this.#bits.fillDoubles(values, "lowest")) return;
     for (let i = 0; i < values.length; i++) values[i] = single ? this.#uniform24() : this.#uniform53();
@@ -234,21 +278,8 @@ function toNormal(values: Float32Array | Float64Array, start: number): void {
   }
 }
 
-function allocate(size: number, dtype: "float32" | "float64"): Float32Array | Float64Array {
-  if (dtype !== "float32" && dtype !== "float64") {
-    throw new TypeError(`The dtype must be "float32" or "float64", got ${String(dtype)}`);
-  }
-  return dtype === "float32" ? new Float32Array(checkSize(size)) : new Float64Array(checkSize(size));
-}
-
-function checkSize(size: number): number {
-  if (Number.isSafeInteger(size) && size >= 0) return size;
-  throw new RangeError(`The size must be a non-negative integer, got ${size}`);
-}
-
-function checkProbability(p: number): void {
-  if (typeof p === "number" && p >= 0 && p <= 1) return;
-  throw new RangeError(`The probability of a one must be a number in [0, 1], got ${p}`);
+function checkOne(p: unknown): asserts p is number {
+  checkProbability("The probability of a one", p);
 }
 
 function toSeed(seed: unknown): number {
@@ -256,5 +287,5 @@ function toSeed(seed: unknown): number {
   const message = "The seed of a TorchGenerator must be an integer in [0, 4294967295], got";
   throw typeof seed === "number"
     ? new RangeError(`${message} ${seed}`)
-    : new TypeError(`${message} ${String(seed)} (${typeof seed})`);
+    : new TypeError(`${message} ${describe(seed)}`);
 }

@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { FloatArray } from "../tensor/mod.ts";
 import { type PCG64, toDouble } from "./pcg64.ts";
 
 const LAYERS = 256;
@@ -26,26 +27,30 @@ interface Tables {
 }
 
 /** Where outputs of 64 bits come from. */
-type Source = Pick<PCG64, "nextWords" | "nextDouble">;
+export interface WordSource {
+  /** The two words of the next output. */
+  nextWords(): { high: number; low: number };
+  /** The next output as a number in [0, 1). */
+  nextDouble(): number;
+  /** How many outputs will be taken at least, for a source that draws ahead. */
+  needed?: number;
+}
 
 /** Outputs that are drawn ahead at a time. */
 const AHEAD = 4096;
 
 let cached: Tables | undefined;
 
-/** `size` numbers, as one `standardNormal` after the other would give them. */
-export function standardNormals(bits: PCG64, size: number): Float64Array {
-  const out = new Float64Array(size);
-  const source = new DrawnAhead(bits, Math.min(size, AHEAD));
-  for (let i = 0; i < size; i++) {
-    source.needed = size - i; // each takes an output or more, so that so many are never too many
+/** Fills an array with normal numbers, as one `standardNormal` after the other would give them. */
+export function fillStandardNormal(source: WordSource, out: FloatArray): void {
+  for (let i = 0; i < out.length; i++) {
+    source.needed = out.length - i; // each takes an output or more, so that so many are never too many
     out[i] = standardNormal(source);
   }
-  return out;
 }
 
 /** A number with mean 0 and variance 1, from one output of 64 bits in 99 % of all draws. */
-export function standardNormal(bits: Source): number {
+export function standardNormal(bits: WordSource): number {
   const { accept, width, height } = cached ??= makeTables();
   for (;;) {
     const { high, low } = bits.nextWords();
@@ -61,7 +66,7 @@ export function standardNormal(bits: Source): number {
 }
 
 /** Beyond the last layer: Marsaglia's exponential rejection. */
-function tail(bits: Source, negative: boolean): number {
+function tail(bits: WordSource, negative: boolean): number {
   for (;;) {
     const x = -TAIL_INVERSE * Math.log1p(-bits.nextDouble());
     const y = -Math.log1p(-bits.nextDouble());
@@ -70,7 +75,7 @@ function tail(bits: Source, negative: boolean): number {
 }
 
 /** Outputs in bulk: no more than are needed, so that the bit generator ends where it would without them. */
-class DrawnAhead implements Source {
+export class DrawnAhead implements WordSource {
   /** How many outputs will be taken at least. */
   needed = 0;
   readonly #bits: PCG64;
@@ -78,17 +83,20 @@ class DrawnAhead implements Source {
   #end = 0;
   #next = 0;
 
+  /** Outputs of `bits`; `most` are wanted in all, fewer are drawn at a time. */
   constructor(bits: PCG64, most: number) {
     this.#bits = bits;
-    this.#words = new Uint32Array(2 * most);
+    this.#words = new Uint32Array(2 * Math.min(most, AHEAD));
   }
 
+  /** The next output. */
   nextWords(): { high: number; low: number } {
     if (this.#next === this.#end) this.#draw();
     const low = this.#words[this.#next++];
     return { high: this.#words[this.#next++], low };
   }
 
+  /** The next output as a number in [0, 1). */
   nextDouble(): number {
     const { high, low } = this.nextWords();
     return toDouble(high, low);

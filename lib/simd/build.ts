@@ -1,5 +1,5 @@
 /**
- * Compiles the kernels: `deno task build:simd` writes `module.ts`. The same sources give the same bytes everywhere.
+ * Compiles the kernels: `deno task build:simd` writes `compiled_kernels.ts`. The same sources give the same bytes everywhere.
  * @module
  */
 
@@ -46,7 +46,7 @@ export async function compileKernels(): Promise<Uint8Array> {
   return binary;
 }
 
-/** The text of `module.ts`. */
+/** The text of `compiled_kernels.ts`. */
 export function moduleText(binary: Uint8Array): string {
   const lines = btoa(String.fromCharCode(...binary)).match(/.{1,100}/g)!;
   return `/**
@@ -64,6 +64,6 @@ ${lines.join("\n")}
 if (import.meta.main) {
   await Deno.writeTextFile(new URL("tiles.ts", FOLDER), tilesSource());
   const binary = await compileKernels();
-  await Deno.writeTextFile(new URL("./module.ts", import.meta.url), moduleText(binary));
-  console.log(`lib/simd/module.ts: ${binary.length} bytes of WebAssembly`);
+  await Deno.writeTextFile(new URL("./compiled_kernels.ts", import.meta.url), moduleText(binary));
+  console.log(`lib/simd/compiled_kernels.ts: ${binary.length} bytes of WebAssembly`);
 }

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { type FloatArray, input, kernelsForPieces, output, update } from "./instance.ts";
+import { type FloatArray, input, kernelsForPieces, output, update } from "./kernels.ts";
 import { BITS_PIECE, cut, cutBits, inPieces } from "./pieces.ts";
 
 /**

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { type FloatArray, input, kernelsFor, output, PANELS } from "./instance.ts";
+import { type FloatArray, input, kernelsFor, output, PANELS } from "./kernels.ts";
 
 /** Fewer multiplications than this are done before their operands would be copied. */
 const FEWEST = 512;

@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { KernelArray, Kernels } from "./instance.ts";
+import type { KernelArray, Kernels } from "./kernels.ts";
 
 /** Numbers in a piece. A multiple of 32, as the blocks of the fast stream are. */
 export const PIECE = 8192;

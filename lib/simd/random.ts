@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Address, KernelFunctions } from "./functions.ts";
-import { input, type KernelArray, kernelsFor, type Operand, output, update } from "./instance.ts";
+import type { Address, KernelFunctions } from "./kernel_signatures.ts";
+import { input, type KernelArray, kernelsFor, type Operand, output, update } from "./kernels.ts";
 import { BITS_PIECE, cut, cutBits, inPieces } from "./pieces.ts";
 
 /** Fewer draws than this are made sooner than a kernel is called. MT19937 has a large state to copy, and is fast. */

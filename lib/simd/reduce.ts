@@ -3,17 +3,17 @@
  * @module
  */
 
-import { type FloatArray, input, kernelsFor } from "./instance.ts";
+import { type FloatArray, input, kernelsFor } from "./kernels.ts";
 
 /** Fewer numbers than this are added before they would be copied. */
 const FEWEST = 256;
 
-/** @returns The sum, rounded to the array's type after each addition; `undefined` where the readable path has to serve. */
+/** The sum, rounded to the array's type after each addition; `undefined` where the readable path has to serve. */
 export function sum(x: FloatArray): number | undefined {
   return reduce(x, ({ sumF32, sumF64 }, single) => single ? sumF32 : sumF64);
 }
 
-/** @returns The sum of the squared distances from `center`, likewise. */
+/** The sum of the squared distances from `center`, likewise. */
 export function squares(x: FloatArray, center: number): number | undefined {
   return reduce(x, ({ squaresF32, squaresF64 }, single) => {
     const kernel = single ? squaresF32 : squaresF64;

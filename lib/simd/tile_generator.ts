@@ -17,7 +17,7 @@ const REGISTERS = 2;
 /** Steps of the innermost loop between two checks of its end. */
 const STEPS = 2;
 
-/** @returns The source of `assembly/tiles.ts`. */
+/** The source of `assembly/tiles.ts`. */
 export function tilesSource(): string {
   return `// deno-fmt-ignore-file: it would drop the decorators, which it does not know
 /**

@@ -3,15 +3,15 @@
  * @module
  */
 
+import { checkOptions, describe, formatShape, sameShape } from "../check.ts";
 import {
   allocate,
-  describe,
+  broadcastStrides,
   type DType,
   type FloatArray,
-  formatShape,
+  forEachBroadcast,
   full,
   resultTensor,
-  sameShape,
   type Shape,
   sizeOf,
   Tensor,
@@ -81,11 +81,12 @@ const loops = {
   },
 };
 
-function elementwise(name: keyof typeof loops, a: Operand, b: Operand, { out }: OutOptions): Tensor {
+function elementwise(name: keyof typeof loops, a: Operand, b: Operand, options: OutOptions): Tensor {
+  checkOptions(name, options, ["out"]);
   const [x, y] = [asTensor(name, a, b), asTensor(name, b, a)];
   const shape = broadcastShapes(name, x.shape, y.shape);
   const dtype: DType = x.dtype === "float64" || y.dtype === "float64" ? "float64" : "float32";
-  const result = resultTensor(name, shape, dtype, out, [x, y]);
+  const result = resultTensor(name, shape, dtype, options.out, [x, y]);
   loops[name](stretch(x, shape), stretch(y, shape), result.data);
   return result;
 }
@@ -108,17 +109,7 @@ function stretch(x: Tensor, shape: Shape): FloatArray {
     for (let at = 0; at < stretched.length; at += x.size) stretched.set(x.data, at);
     return stretched;
   }
-  const strides = shape.map((_, axis) => {
-    const own = axis - shape.length + x.ndim;
-    return own < 0 || x.shape[own] === 1 ? 0 : sizeOf(x.shape.slice(own + 1));
-  });
-  for (let flat = 0; flat < stretched.length; flat++) {
-    let [rest, index] = [flat, 0];
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      index += (rest % shape[axis]) * strides[axis];
-      rest = Math.floor(rest / shape[axis]);
-    }
-    stretched[flat] = x.data[index];
-  }
+  const strides = broadcastStrides(x.shape, shape.length);
+  forEachBroadcast(shape, strides, (flat, index) => stretched[flat] = x.data[index]);
   return stretched;
 }

@@ -5,7 +5,16 @@
 
 import type { OutOptions } from "./elementwise.ts";
 import { multiply } from "../simd/matmul.ts";
-import { type DType, type FloatArray, formatShape, overlaps, resultTensor, Tensor, zeros } from "./tensor.ts";
+import { checkOptions, formatShape } from "../check.ts";
+import {
+  checkTensor,
+  type DType,
+  type FloatArray,
+  overlaps,
+  resultTensor,
+  type Tensor,
+  zeros,
+} from "./tensor.ts";
 
 /**
  * The matrix product of `a`, of shape [n, k], and `b`, of shape [k, m].
@@ -17,7 +26,10 @@ import { type DType, type FloatArray, formatShape, overlaps, resultTensor, Tenso
  * @throws {TypeError} if an input does not have two axes, the inner lengths differ, or `out` does not fit
  *   or shares memory with an input.
  */
-export function matmul(a: Tensor, b: Tensor, { out }: OutOptions = {}): Tensor {
+export function matmul(a: Tensor, b: Tensor, options: OutOptions = {}): Tensor {
+  checkTensor("matmul", a);
+  checkTensor("matmul", b);
+  checkOptions("matmul", options, ["out"]);
   if (a.ndim !== 2 || b.ndim !== 2 || a.shape[1] !== b.shape[0]) {
     throw new TypeError(
       `matmul needs shapes [n, k] and [k, m], got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
@@ -25,7 +37,7 @@ export function matmul(a: Tensor, b: Tensor, { out }: OutOptions = {}): Tensor {
   }
   const [n, k, m] = [a.shape[0], a.shape[1], b.shape[1]];
   const dtype: DType = a.dtype === "float64" || b.dtype === "float64" ? "float64" : "float32";
-  const result = resultTensor("matmul", [n, m], dtype, out);
+  const result = resultTensor("matmul", [n, m], dtype, options.out);
   if (overlaps(result, a) || overlaps(result, b)) {
     throw new TypeError("matmul: out shares memory with an input; give it memory of its own");
   }
@@ -79,6 +91,7 @@ function addRows32(row: Float32Array, coefficients: FloatArray, matrix: FloatArr
  * @throws {TypeError} if `a` does not have two axes.
  */
 export function transpose(a: Tensor): Tensor {
+  checkTensor("transpose", a);
   if (a.ndim !== 2) throw new TypeError(`transpose needs two axes, got shape ${formatShape(a.shape)}`);
   const [n, m] = a.shape;
   const result = zeros([m, n], a.dtype);

@@ -11,8 +11,10 @@
  * @module
  */
 
-export { type DType, type FloatArray, type NestedNumbers, type Shape } from "./tensor.ts";
-export { full, ones, Tensor, tensor, zeros } from "./tensor.ts";
+export { type DType, type FloatArray, type NestedNumbers, type NumberArray } from "./tensor.ts";
+export { full, ones, type SavedTensor, type Shape, Tensor, tensor, zeros } from "./tensor.ts";
 export { add, divide, multiply, type Operand, type OutOptions, subtract } from "./elementwise.ts";
 export { matmul, transpose } from "./matmul.ts";
-export { type AxisOptions, mean, standardDeviation, sum, variance, type VarianceOptions } from "./reduce.ts";
+export { argmax, type AxisOptions, mean, standardDeviation, sum, variance } from "./reduce.ts";
+export { type VarianceOptions } from "./reduce.ts";
+export { take } from "./take.ts";

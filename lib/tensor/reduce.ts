@@ -7,7 +7,8 @@
  */
 
 import * as simd from "../simd/reduce.ts";
-import { type DType, type FloatArray, formatShape, sizeOf, Tensor, zeros } from "./tensor.ts";
+import { checkOptions, checkRange, formatShape } from "../check.ts";
+import { checkTensor, type DType, type FloatArray, sizeOf, Tensor, zeros } from "./tensor.ts";
 
 /** Over which axis to reduce. */
 export interface AxisOptions {
@@ -35,7 +36,8 @@ export function sum(x: Tensor): number;
 export function sum(x: Tensor, options: { axis: number }): Tensor;
 /** Along one axis or over all. */
 export function sum(x: Tensor, options?: AxisOptions): number | Tensor;
-export function sum(x: Tensor, { axis }: AxisOptions = {}): number | Tensor {
+export function sum(x: Tensor, options: AxisOptions = {}): number | Tensor {
+  const { axis } = checked("sum", x, options, ["axis"]);
   return axis === undefined ? sumContiguous(x.data) : sumAxis(x, normalizeAxis(x, axis));
 }
 
@@ -49,7 +51,8 @@ export function mean(x: Tensor): number;
 export function mean(x: Tensor, options: { axis: number }): Tensor;
 /** Along one axis or over all. */
 export function mean(x: Tensor, options?: AxisOptions): number | Tensor;
-export function mean(x: Tensor, { axis }: AxisOptions = {}): number | Tensor {
+export function mean(x: Tensor, options: AxisOptions = {}): number | Tensor {
+  const { axis } = checked("mean", x, options, ["axis"]);
   const n = count("mean", x, axis, 0);
   return divideBy(sum(x, axis === undefined ? {} : { axis }), n, x);
 }
@@ -64,7 +67,9 @@ export function variance(x: Tensor, options?: { axis?: never; correction?: numbe
 export function variance(x: Tensor, options: { axis: number; correction?: number }): Tensor;
 /** Along one axis or over all. */
 export function variance(x: Tensor, options?: VarianceOptions): number | Tensor;
-export function variance(x: Tensor, { axis, correction = 0 }: VarianceOptions = {}): number | Tensor {
+export function variance(x: Tensor, options: VarianceOptions = {}): number | Tensor {
+  const { axis, correction = 0 } = checked("variance", x, options, ["axis", "correction"]);
+  checkRange("variance: correction", correction);
   const n = count("variance", x, axis, correction);
   if (axis === undefined) return divideBy(squaresAround(x, mean(x)), n - correction, x);
   const squares = zeros(x.shape, x.dtype);
@@ -102,8 +107,47 @@ function squareIn(dtype: DType): (difference: number) => number {
  * @throws {RangeError} as `variance` does.
  */
 export function standardDeviation(x: Tensor, options: { correction?: number } = {}): number {
+  checked("standardDeviation", x, options, ["correction"]);
   const root = Math.sqrt(variance(x, options));
   return x.dtype === "float32" ? Math.fround(root) : root;
+}
+
+/**
+ * Where the largest elements along the last axis are: for logits of shape [N, C], the class of each sample.
+ *
+ * @param x At least one axis.
+ * @returns An index for each row, in row-major order; the first if several are equal, and NaN counts as the largest, as
+ *   in NumPy.
+ * @throws {TypeError} if `x` is not a tensor, or is a scalar.
+ * @throws {RangeError} if the last axis is empty.
+ */
+export function argmax(x: Tensor): Int32Array {
+  checkTensor("argmax", x);
+  const length = x.shape.at(-1);
+  if (length === undefined) throw new TypeError("argmax needs at least one axis, got shape []");
+  if (length === 0) {
+    throw new RangeError(`argmax needs elements along the last axis, got shape ${formatShape(x.shape)}`);
+  }
+  return Int32Array.from({ length: x.size / length }, (_, row) => {
+    let best = row * length;
+    for (let i = best; i < (row + 1) * length; i++) {
+      if (Number.isNaN(x.data[i])) return i - row * length;
+      if (x.data[i] > x.data[best]) best = i;
+    }
+    return best - row * length;
+  });
+}
+
+/** The options of a reduction, once it is clear that it has a tensor to reduce, and none that it does not know. */
+function checked<Options extends object>(
+  where: string,
+  x: Tensor,
+  options: Options,
+  known: readonly string[],
+): Options {
+  checkTensor(where, x);
+  checkOptions(where, options, known);
+  return options;
 }
 
 /** Adds up a contiguous array in NumPy's order: chunks one after the other, pairwise inside a chunk. */

@@ -35,7 +35,7 @@ export async function processWorkloads({ python, originals }: Surroundings): Pro
   const blocks = [1, 2, 3, 4, 5].map((n) => ({
     task: task(`article: block ${n}`),
     subjects: [
-      printing("ours", [DENO, "run", "lib/experiments/article.ts", String(n)]),
+      printing("ours", [DENO, "run", "lib/article/print.ts", String(n)]),
       original(n, python, originals),
     ],
   }));

@@ -42,25 +42,25 @@ export function inWorkspace(): Work {
   const x = workspace.copy(ones(SHAPE, "float32"));
   const room = {
     out: workspace.zeros(SHAPE, "float32"),
-    mask: workspace.mask(SHAPE),
+    maskOut: workspace.mask(SHAPE),
     rng: new FastStream(1),
   };
   const gradient = { out: workspace.zeros(SHAPE, "float32") };
   return () => {
-    const { output, mask } = invertedDropout(x, P, room);
-    invertedDropoutBackward(output, mask, P, gradient);
+    const { output, pass } = invertedDropout(x, P, room);
+    invertedDropoutBackward(output, pass, gradient);
   };
 }
 
 /** Forward and backward in arrays, which the kernels copy. */
 export function inArrays(): Work {
   const x = ones(SHAPE, "float32");
-  const mask = new Mask(new Uint8Array(x.size / 8), SHAPE);
-  const room = { out: zeros(SHAPE, "float32"), mask, rng: new FastStream(1) };
+  const maskOut = new Mask(new Uint8Array(x.size / 8), SHAPE);
+  const room = { out: zeros(SHAPE, "float32"), maskOut, rng: new FastStream(1) };
   const gradient = { out: zeros(SHAPE, "float32") };
   return () => {
-    const { output, mask } = invertedDropout(x, P, room);
-    invertedDropoutBackward(output, mask, P, gradient);
+    const { output, pass } = invertedDropout(x, P, room);
+    invertedDropoutBackward(output, pass, gradient);
   };
 }
 
@@ -77,11 +77,11 @@ export function inManyWorkspaces(keep: (workspace: Workspace, x: Tensor) => void
     const x = workspace.copy(values);
     const room = {
       out: workspace.zeros(shape, "float32"),
-      mask: workspace.mask(shape),
+      maskOut: workspace.mask(shape),
       rng: new FastStream(i),
     };
-    const { output, mask } = invertedDropout(x, P, room);
-    invertedDropoutBackward(output, mask, P, { out: x });
+    const { output, pass } = invertedDropout(x, P, room);
+    invertedDropoutBackward(output, pass, { out: x });
     keep(workspace, x);
   };
 }
@@ -117,10 +117,16 @@ export async function collectGarbage(): Promise<void> {
   }
 }
 
-/** By how many bytes memory grew from the second sample to the last: the largest of its three measures. */
-export function growth(samples: readonly Sample[]): number {
+/** The measures of a sample. */
+export type Measure = "rss" | "external" | "heap";
+
+/** By how many bytes memory grew from the second sample to the last: the largest of the measures. */
+export function growth(
+  samples: readonly Sample[],
+  measures: readonly Measure[] = ["rss", "external", "heap"],
+): number {
   const [first, last] = [samples[1], samples.at(-1)!];
-  return Math.max(last.rss - first.rss, last.external - first.external, last.heap - first.heap);
+  return Math.max(...measures.map((measure) => last[measure] - first[measure]));
 }
 
 /** What a leak of 21 bytes a call would come to, or one workspace in a hundred that is kept. */

@@ -4,7 +4,8 @@
  */
 
 import * as lib from "../../../lib/mod.ts";
-import { FastStream, Mask, Tensor, withoutSimd, Workspace, zeros } from "../../../lib/mod.ts";
+import { FastStream, Mask, Tensor, Workspace, zeros } from "../../../lib/mod.ts";
+import { withoutSimd } from "../../../lib/simd/kernels.ts";
 import type { Call, Given, Peer } from "../peer.ts";
 
 /** Where tensors and masks lie. */
@@ -65,17 +66,16 @@ function peer(roomFor: (given: Given) => Room): Peer {
 
 function dropoutForward({ x: data, shape, dtype, p }: Given, room: Room): Call<Tensor> {
   const x = room.place(new Tensor(data, shape));
-  const options = { rng: new FastStream(1), out: room.zeros(shape, dtype), mask: room.mask(shape) };
+  const options = { rng: new FastStream(1), out: room.zeros(shape, dtype), maskOut: room.mask(shape) };
   return { run: () => lib.invertedDropout(x, p, options).output, read };
 }
 
 function dropoutBackward({ x: data, shape, dtype, p }: Given, room: Room): Call<Tensor> {
   const gradOutput = room.place(new Tensor(data, shape));
   const out = { out: room.zeros(shape, dtype) };
-  const drawn = lib.drawMask(shape, p, new FastStream(1));
-  const mask = room.mask(shape);
-  mask.bits.set(drawn.bits);
-  return { run: () => lib.invertedDropoutBackward(gradOutput, mask, p, out), read };
+  const options = { rng: new FastStream(1), maskOut: room.mask(shape), ...out };
+  const { pass } = lib.invertedDropout(gradOutput, p, options); // any input: only its mask matters
+  return { run: () => lib.invertedDropoutBackward(gradOutput, pass, out), read };
 }
 
 function batchNorm(given: Given, room: Room, withBackward: boolean): Call<Tensor> {

@@ -6,11 +6,11 @@
  * @module
  */
 
-import { comparisonLines } from "./article_block1.ts";
-import { pytorchLines } from "./article_block2.ts";
-import { gradientFlowLines } from "./article_block3.ts";
-import { varianceShiftLines } from "./article_block4.ts";
-import { reproducibilityLines } from "./article_block5.ts";
+import { comparisonLines } from "./block1.ts";
+import { pytorchLines } from "./block2.ts";
+import { gradientFlowLines } from "./block3.ts";
+import { varianceShiftLines } from "./block4.ts";
+import { reproducibilityLines } from "./block5.ts";
 
 /** The printed lines of the article's blocks of code, by number. */
 export const blocks: ReadonlyMap<number, () => string[]> = new Map([

@@ -3,14 +3,25 @@
  * @module
  */
 
-import { add, invertedDropout, matmul, mean, Tensor, transpose } from "../mod.ts";
-import { TorchGenerator } from "../random/torch_generator.ts";
+import { checkOptions } from "../check.ts";
+import {
+  InvertedDropout,
+  invertedDropout,
+  Linear,
+  mean,
+  ReLU,
+  Sequential,
+  type Tensor,
+  tensor,
+  TorchGenerator,
+} from "../mod.ts";
+import { sameNumbers } from "../tensor/tensor.ts";
 
 /** How to run the demonstration; the defaults are the article's. */
 export interface PytorchDropoutOptions {
   /** Seed of `torch.manual_seed`, in [0, 2³²). Default 42. */
   seed?: number;
-  /** Drop probability, in [0, 1]. Default 0.5. */
+  /** Drop probability, in [0, 1). Default 0.5. */
   p?: number;
   /** Passes in each mode. Default 5. */
   passes?: number;
@@ -39,16 +50,7 @@ export interface PytorchDropout {
   outputs: { train: Tensor[]; eval: Tensor[] };
 }
 
-/** A fully connected layer: x·Wᵀ + b. */
-export interface Linear {
-  /** Shape [outputs, inputs]. */
-  weight: Tensor;
-  /** Shape [outputs]. */
-  bias: Tensor;
-}
-
-const BATCH = 32;
-const SIZES = [784, 256, 256, 10];
+const [BATCH, FEATURES] = [32, 784];
 
 /**
  * Passes a batch of random numbers through a network of 784–256–256–10 units with dropout after each ReLU, first in
@@ -58,56 +60,36 @@ const SIZES = [784, 256, 256, 10];
  * masks. They are those of PyTorch without MKL; means agree with its own to some 10⁻⁸, since sums are rounded elsewhere.
  */
 export function pytorchDropout(options: PytorchDropoutOptions = {}): PytorchDropout {
+  checkOptions("pytorchDropout", options, ["seed", "p", "passes"]);
   const { seed = 42, p = 0.5, passes = 5 } = options;
   const rng = new TorchGenerator(seed);
-  const layers = SIZES.slice(1).map((units, i) => initializeLinear(rng, SIZES[i], units));
-  const x = new Tensor(rng.randn(BATCH * SIZES[0]), [BATCH, SIZES[0]]);
-  const dropout = (training: boolean) => (y: Tensor) => invertedDropout(y, p, { rng, training });
-  const run = (training: boolean) =>
-    Array.from({ length: passes }, () => forward(layers, x, (y) => dropout(training)(y).output));
+  const linear = (inputs: number, outputs: number) => new Linear(inputs, outputs, { rng, dtype: "float32" });
+  const dropout = () => new InvertedDropout(p, { rng });
+  const model = new Sequential(
+    ...[linear(FEATURES, 256), new ReLU(), dropout()],
+    ...[linear(256, 256), new ReLU(), dropout()],
+    linear(256, 10),
+  );
+  const x = rng.randn([BATCH, FEATURES]);
+  const run = (training: boolean) => Array.from({ length: passes }, () => model.train(training)(x));
 
   const outputs = { train: run(true), eval: run(false) };
-  const dropped = dropout(true)(x);
+  const dropped = invertedDropout(x, p, { rng });
   return {
     trainMeans: outputs.train.map(preciseMean),
     evalMeans: outputs.eval.map(preciseMean),
     evalOutputsIdentical: outputs.eval.every((output) => sameNumbers(output, outputs.eval[0])),
     functional: {
       trainMean: preciseMean(dropped.output),
-      evalMean: preciseMean(dropout(false)(x).output),
+      evalMean: preciseMean(invertedDropout(x, p, { training: false }).output),
       inputMean: preciseMean(x),
-      keptFraction: (dropped.mask?.kept ?? x.size) / x.size,
+      keptFraction: (dropped.pass.mask?.kept ?? x.size) / x.size,
     },
     outputs,
   };
 }
 
-/**
- * A layer as `nn.Linear` starts: uniform in ±1/√inputs, the weight first.
- *
- * PyTorch writes the weight's bound as √3 · √(2/(1 + a²)) / √inputs with a = √5 (`kaiming_uniform_`), which is the same.
- */
-export function initializeLinear(rng: TorchGenerator, inputs: number, outputs: number): Linear {
-  const bound = 1 / Math.sqrt(inputs);
-  return {
-    weight: new Tensor(rng.uniform(outputs * inputs, -bound, bound), [outputs, inputs]),
-    bias: new Tensor(rng.uniform(outputs, -bound, bound)),
-  };
-}
-
-/** Linear, ReLU, dropout; linear, ReLU, dropout; linear. */
-function forward(layers: readonly Linear[], x: Tensor, dropout: (y: Tensor) => Tensor): Tensor {
-  return layers.reduce((input, { weight, bias }, i) => {
-    const output = add(matmul(input, transpose(weight)), bias);
-    return i === layers.length - 1 ? output : dropout(output.map((value) => Math.max(0, value)));
-  }, x);
-}
-
 /** The mean of float32 numbers, added up in float64, so that it does not depend on the order. */
 function preciseMean(x: Tensor): number {
-  return mean(new Tensor(Float64Array.from(x.data)));
-}
-
-function sameNumbers(a: Tensor, b: Tensor): boolean {
-  return a.data.every((value, i) => Object.is(value, b.data[i]));
+  return mean(tensor(x.data, x.shape, "float64"));
 }

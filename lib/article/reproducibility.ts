@@ -3,8 +3,9 @@
  * @module
  */
 
-import { iterationSeed, ReproducibleDropout } from "../dropout/reproducible.ts";
-import { RandomState, Tensor } from "../mod.ts";
+import { checkOptions } from "../check.ts";
+import { RandomState, ReproducibleDropout, type Tensor } from "../mod.ts";
+import { sameNumbers } from "../tensor/tensor.ts";
 
 /** What to run; the defaults are the article's. */
 export interface ReproducibilityOptions {
@@ -52,7 +53,8 @@ export interface Reproducibility {
 
 /** Runs the article's three scenarios, each with a fresh layer that drops half. */
 export function demonstrateReproducibility(options: ReproducibilityOptions = {}): Reproducibility {
-  const { x = new Tensor(new RandomState(42).randn(32), [4, 8]), seed = 42 } = options;
+  checkOptions("demonstrateReproducibility", options, ["x", "seed"]);
+  const { x = new RandomState(42).randn(4, 8), seed = 42 } = options;
   const three = <T>(f: () => T): T[] => [f(), f(), f()];
   const layer = () => new ReproducibleDropout(0.5, { seed });
 
@@ -68,17 +70,17 @@ export function demonstrateReproducibility(options: ReproducibilityOptions = {})
 
   const seeded = layer();
   const [iteration100, iteration200, iteration100Again] = [100, 200, 100].map((iteration) =>
-    seeded.forward(x, { iteration })
+    seeded(x, { iteration })
   );
   return {
     x,
-    inference: { outputs, same: outputs.every((output) => sameBits(output, outputs[0])) },
-    training: { run1, run2, same: run1.every((output, i) => sameBits(output, run2[i])) },
+    inference: { outputs, same: outputs.every((output) => sameNumbers(output, outputs[0])) },
+    training: { run1, run2, same: run1.every((output, i) => sameNumbers(output, run2[i])) },
     iterations: {
       iteration100,
       iteration200,
       iteration100Again,
-      same: sameBits(iteration100, iteration100Again),
+      same: sameNumbers(iteration100, iteration100Again),
     },
   };
 }
@@ -99,40 +101,3 @@ export const deploymentChecklist: readonly ChecklistItem[] = [
   { item: "No randomness", detail: "Inference is fully deterministic" },
   { item: "Reproducible outputs", detail: "Same input → same output, always" },
 ];
-
-/** Two iterations that get the same mask. */
-export interface SeedCollision {
-  /** The earlier iteration. */
-  first: number;
-  /** The later one. */
-  second: number;
-  /** The seed that both derive. */
-  derivedSeed: number;
-}
-
-/**
- * Searches iterations 0, 1, 2, … for the first that derives the same seed as one before it.
- *
- * @param seed Base seed, a non-negative integer.
- * @param limit How many iterations to search. 120,000 take a fraction of a second; the chance that so many collide is
- *   1 − exp(−n²/2³³) = 81 %.
- * @returns The pair, or `undefined` if there is none below the limit.
- * @throws {RangeError} if the limit is not a non-negative integer.
- */
-export function findSeedCollision(seed: number | bigint, limit: number): SeedCollision | undefined {
-  if (!Number.isSafeInteger(limit) || limit < 0) {
-    throw new RangeError(`The limit must be a non-negative integer, got ${limit}`);
-  }
-  const iterationOf = new Map<number, number>();
-  for (let second = 0; second < limit; second++) {
-    const derivedSeed = iterationSeed(seed, second);
-    const first = iterationOf.get(derivedSeed);
-    if (first !== undefined) return { first, second, derivedSeed };
-    iterationOf.set(derivedSeed, second);
-  }
-  return undefined;
-}
-
-function sameBits(a: Tensor, b: Tensor): boolean {
-  return a.data.every((value, i) => Object.is(value, b.data[i]));
-}

@@ -6,14 +6,15 @@
  * @module
  */
 
-import { BatchNorm } from "../batch_norm/mod.ts";
+import { checkInteger, checkOptions } from "../check.ts";
 import {
   add,
+  BatchNorm,
   divide,
   invertedDropout,
   mean,
   RandomState,
-  Tensor,
+  type Tensor,
   tensor,
   variance,
   Workspace,
@@ -97,17 +98,18 @@ interface Pass {
  * @throws {RangeError} if the seed, `p` or a count is out of range.
  */
 export function analyzeVarianceShift(options: VarianceShiftOptions = {}): VarianceShift {
+  checkOptions("analyzeVarianceShift", options, ["seed", "p", "warmUp", "measured", "batchSize", "features"]);
   const { seed = 42, p = 0.5, warmUp = 1000, measured = 100, batchSize = 128, features = 64 } = options;
-  checkCount("warmUp", warmUp, 0);
-  checkCount("measured", measured, 1);
+  checkInteger("warmUp", warmUp);
+  checkInteger("measured", measured, 1);
   const rng = new RandomState(seed);
   const shape = [batchSize, features];
   using workspace = new Workspace(5 * 8 * batchSize * features + 1024); // thousands of passes share their memory
-  const x = workspace.copy(new Tensor(rng.randn(batchSize * features), shape));
+  const x = workspace.copy(rng.randn(batchSize, features));
   const [dropped, rescaled] = [workspace.zeros(shape), workspace.zeros(shape)];
-  const mask = workspace.mask(shape);
+  const maskOut = workspace.mask(shape);
   const drop = (value: Tensor, training: boolean) =>
-    invertedDropout(value, p, { rng, training, mask, out: dropped }).output;
+    invertedDropout(value, p, { rng, training, maskOut, out: dropped }).output;
   const dropoutFirst = (norm: BatchNorm): Pass => {
     const input = drop(x, norm.training);
     const normalized = norm.forward(input, { out: rescaled });
@@ -151,12 +153,6 @@ function measure(
     runningVarMean: mean(runningVar),
     inputRatio: mean(divide(evaluationInputVariance, runningVar)),
   };
-}
-
-function checkCount(name: string, count: number, least: number): void {
-  if (!(Number.isInteger(count) && count >= least)) {
-    throw new RangeError(`${name} must be an integer of at least ${least}, got ${count}`);
-  }
 }
 
 interface Variances {

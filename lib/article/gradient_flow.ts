@@ -5,7 +5,6 @@
 
 import {
   applyMask,
-  checkDropProbability,
   drawMask,
   exactExpectation,
   type ExactResult,
@@ -18,11 +17,13 @@ import {
   standardDeviation,
   sum,
   survivorScale,
-  Tensor,
+  type Tensor,
   tensor,
   variance,
   zeros,
 } from "../mod.ts";
+import { checkInteger, checkOptions } from "../check.ts";
+import { checkDropProbability } from "../mask.ts";
 
 /** How to follow a gradient; the defaults are the article's. */
 export interface GradientFlowOptions {
@@ -75,16 +76,19 @@ export interface GradientFlow {
  * @throws {RangeError} if `p` is outside [0, 1), or there are fewer than 2 trials.
  */
 export function demonstrateGradientFlow(options: GradientFlowOptions = {}): GradientFlow {
+  checkOptions("demonstrateGradientFlow", options, ["seed", "p", "trials"]);
   const { seed = 42, p = 0.5, trials = 10_000 } = options;
-  checkDropProbability(p, true);
+  checkDropProbability(p, "[0, 1)");
   checkTrials(trials);
   const rng = new RandomState(seed);
   const x = tensor([[1, 2, 3, 4, 5]]);
   const gradOutput = tensor([[0.1, 0.2, 0.3, 0.4, 0.5]]);
-  const backward = (mask: Mask) => invertedDropoutBackward(gradOutput, mask.reshape(x.shape), p);
-
-  const mask = drawMask(x.shape, p, rng);
+  const { shape } = x;
   const scale = survivorScale(p);
+  const backward = (mask: Mask) =>
+    invertedDropoutBackward(gradOutput, { shape, mask: mask.reshape(shape), scale });
+
+  const mask = drawMask(shape, p, { rng });
   const gradInput = backward(mask);
   return {
     p,
@@ -96,7 +100,7 @@ export function demonstrateGradientFlow(options: GradientFlowOptions = {}): Grad
     gradInput,
     originalNorm: norm(gradOutput),
     actualNorm: norm(gradInput),
-    ...sample(() => backward(drawMask(x.shape, p, rng)), trials, x.size),
+    ...sample(() => backward(drawMask(shape, p, { rng })), trials, x.size),
     exactNorm: exactExpectation((mask) => norm(backward(mask)), x.size, p),
     exactGradInput: exactExpectation(backward, x.size, p),
     rootMeanSquareNorm: Math.sqrt(exactExpectation((mask) => norm(backward(mask)) ** 2, x.size, p).mean),
@@ -166,18 +170,20 @@ export interface GradientVariance {
  * @throws {RangeError} if a rate is outside [0, 1), or there are fewer than 2 trials.
  */
 export function analyzeGradientVariance(options: GradientVarianceOptions = {}): GradientVariance {
+  checkOptions("analyzeGradientVariance", options, ["seed", "rates", "trials"]);
   const { seed = 42, rates = [0, 0.2, 0.5, 0.8], trials = 100 } = options;
-  rates.forEach((p) => checkDropProbability(p, true));
+  rates.forEach((p) => checkDropProbability(p, "[0, 1)"));
   checkTrials(trials);
   const shape = [32, 256];
   const rng = new RandomState(seed);
   rng.randn(32 * 256); // the article's x: no gradient depends on it, but the stream has moved on
-  const gradOutput = new Tensor(rng.randn(32 * 256), shape);
+  const gradOutput = rng.randn(32, 256);
   const gradInput = zeros(shape);
   const spreads = rates.map((p) => {
     const means = zeros([trials]).map(() => {
-      const mask = p === 0 ? null : drawMask(shape, p, rng);
-      return mean(invertedDropoutBackward(gradOutput, mask, p, { out: gradInput }));
+      const mask = p === 0 ? null : drawMask(shape, p, { rng });
+      const pass = { shape, mask, scale: survivorScale(p) };
+      return mean(invertedDropoutBackward(gradOutput, pass, { out: gradInput }));
     });
     const predictedStdGrad = Math.sqrt(p / (1 - p) * sum(square(gradOutput))) / gradOutput.size;
     return { p, means, meanGrad: mean(means), stdGrad: standardDeviation(means), predictedStdGrad };
@@ -195,6 +201,5 @@ function norm(x: Tensor): number {
 }
 
 function checkTrials(trials: number): void {
-  if (Number.isInteger(trials) && trials >= 2) return;
-  throw new RangeError(`A spread needs an integer number of trials, at least 2, got ${trials}`);
+  checkInteger("trials, for a spread,", trials, 2);
 }

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { checkOptions } from "../check.ts";
 import {
   add,
   applyMask,
@@ -17,7 +18,7 @@ import {
   subtract,
   sum,
   survivorScale,
-  Tensor,
+  type Tensor,
   Workspace,
   zeros,
 } from "../mod.ts";
@@ -73,10 +74,11 @@ export interface Comparison {
  * compares the average with the inference pass. Every mask is drawn and every product computed.
  */
 export function compareStandardVsInverted(options: ComparisonOptions = {}): Comparison {
+  checkOptions("compareStandardVsInverted", options, ["seed", "p", "trials"]);
   const { seed = 42, p = 0.5, trials = 10_000 } = options;
   const rng = new RandomState(seed);
-  const x = new Tensor(rng.randn(32 * 100), [32, 100]);
-  const weight = multiply(new Tensor(rng.randn(100 * 64), [100, 64]), 0.1);
+  const x = rng.randn(32, 100);
+  const weight = multiply(rng.randn(100, 64), 0.1);
   const run = (scale: number, inference: Tensor, variance: number): SchemeResult => {
     const rowSums = sum(weight, { axis: 1 });
     return {
@@ -108,7 +110,7 @@ function averageTraining(
   const total = zeros(inference.shape);
   const progress: Progress[] = [];
   for (let trial = 1; trial <= trials; trial++) {
-    applyMask(input, drawMask(x.shape, p, rng, { out: mask }), scale, { out: dropped });
+    applyMask(input, drawMask(x.shape, p, { rng, out: mask }), scale, { out: dropped });
     matmul(dropped, matrix, { out: output });
     add(total, output, { out: total });
     if (trial === trials || isRound(trial)) progress.push(compare(divide(total, trial), inference, trial));

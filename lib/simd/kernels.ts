@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Address, KernelFunctions } from "./functions.ts";
-import { KERNELS } from "./module.ts";
+import type { Address, KernelFunctions } from "./kernel_signatures.ts";
+import { KERNELS } from "./compiled_kernels.ts";
 
 /** Numbers that kernels work on. */
 export type FloatArray = Float32Array | Float64Array;
@@ -78,9 +78,11 @@ export class Kernels {
   /**
    * Hands operands to a kernel: those in this memory where they are, copies of the others.
    *
-   * @param kernel Called with the operands' addresses, in their order.
+   * @param kernel Called with the operands' addresses, in their order. May return false before it has written anything:
+   *   then the operands stay as they were.
+   * @returns What the kernel returned.
    */
-  call(operands: readonly Operand[], kernel: (...at: Address[]) => void): void {
+  call(operands: readonly Operand[], kernel: (...at: Address[]) => void | false): boolean {
     let free = this.#stageFor(operands);
     const at: Address[] = [];
     const results: [KernelArray, KernelArray][] = [];
@@ -95,8 +97,14 @@ export class Kernels {
       at.push(free);
       free = aligned(free + array.byteLength);
     }
-    kernel(...at);
+    if (kernel(...at) === false) return false;
     for (const [array, copy] of results) array.set(copy);
+    return true;
+  }
+
+  /** The float64 numbers at an address, while a kernel's operands are in memory. */
+  numbersAt(address: Address, n: number): Float64Array {
+    return new Float64Array(this.#buffer, address, n);
   }
 
   /** How many bytes of these arrays lie elsewhere and would have to be copied. */
