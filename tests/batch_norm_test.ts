@@ -654,9 +654,6 @@ Deno.test("float32 rows too large for float32 squares are normalized all the sam
       }
     }
   }
-  const statistics = { mean: zeros([4]), variance: full([4], 1e38) };
-  const evaluated = batchNorm(full([2, 4], 1e19, "float32"), { statistics }).output;
-  evaluated.data.forEach((y) => assertAlmostEquals(y, 1, 2 ** -22));
 });
 
 Deno.test("in place, forward and backward give the numbers that they give elsewhere", () => {

@@ -539,3 +539,14 @@ Deno.test("a mask given as room is filled, and refused if it does not fit; the s
     assert(mask.kept > 0);
   }
 });
+
+Deno.test("a given mask is used at every p: unscaled at 0, and at 1 nothing is left of it", () => {
+  const x = tensor([[1, -2], [NaN, 4]]);
+  const mask = Mask.of(0, 1);
+  for (const [p, expected] of [[0, [0, -2, 0, 4]], [0.5, [0, -4, 0, 8]], [1, [0, 0, 0, 0]]] as const) {
+    const { output, pass } = invertedDropout(x, p, { mask });
+    assertEquals(Array.from(output.data), [...expected]);
+    assertEquals(invertedDropoutBackward(x, pass).data, output.data);
+  }
+  assertEquals(standardDropout(x, 0.5, { mask }).output.data.slice(0, 2), Float64Array.of(0, -2));
+});

@@ -26,10 +26,9 @@ export function forward(layout: Layout, pass: simd.Forward): void {
   const { samples, channels, inner } = layout;
   if (inner === 1 && simd.forward([samples, channels], pass)) return;
   const { x, given, eps, mean, variance, deviation } = pass;
-  if (!given) moments(layout, x, mean, variance);
+  const isWide = !given && moments(layout, x, mean, variance);
   for (let c = 0; c < channels; c++) deviation[c] = Math.sqrt(variance[c] + eps);
-  const isSingle = x instanceof Float32Array && !simd.needsDouble(x, variance);
-  const normalize = isSingle ? normalizeSingle : normalizeDouble;
+  const normalize = x instanceof Float32Array && !isWide ? normalizeSingle : normalizeDouble;
   normalize(layout, pass);
 }
 
@@ -62,12 +61,17 @@ function normalizeSingle({ channels, inner }: Layout, pass: simd.Forward): void 
   }
 }
 
-/** Mean and biased variance of each channel: NumPy's `x.mean(axis=0)` and `x.var(axis=0)`, also for more axes. */
-function moments(layout: Layout, x: FloatArray, mean: Float64Array, variance: Float64Array): void {
+/**
+ * Mean and biased variance of each channel: NumPy's `x.mean(axis=0)` and `x.var(axis=0)`, also for more axes.
+ *
+ * @returns True if float32 was too narrow for the squares, so that all was computed in float64.
+ */
+function moments(layout: Layout, x: FloatArray, mean: Float64Array, variance: Float64Array): boolean {
   const { samples, channels, inner } = layout;
-  if (inner === 1 && x instanceof Float32Array) {
+  const isRows = inner === 1 && x instanceof Float32Array;
+  if (isRows) {
     momentsOfRows(layout, x, mean, variance);
-    if (!simd.needsDouble(x, variance)) return;
+    if (!simd.hasOverflowed(x, variance)) return false;
   }
   const n = samples * inner;
   mean.set(channelSums(layout, x).map((total) => total / n));
@@ -77,6 +81,7 @@ function moments(layout: Layout, x: FloatArray, mean: Float64Array, variance: Fl
     for (let j = i; j < i + inner; j++) squares[j] = (x[j] - center) * (x[j] - center);
   }
   variance.set(channelSums(layout, squares).map((total) => total / n));
+  return isRows;
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 
 import { checkInstance, checkOptions, checkRange, describe, formatShape } from "../check.ts";
+import { channelVectors } from "../simd/batch_norm.ts";
 import { type OutOptions, Tensor } from "../tensor/mod.ts";
 import { checkTensor, overlaps, resultTensor } from "../tensor/tensor.ts";
 import { backward, forward, type Layout } from "./arithmetic.ts";
@@ -94,12 +95,14 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
   if (statistics !== undefined) {
     checkInstance("batchNorm: statistics", statistics, Object, "{ mean, variance }");
   }
-  const weight = vectorFrom("weight", options.weight, channels, 1);
-  const bias = vectorFrom("bias", options.bias, channels, 0);
   const given = statistics !== undefined;
-  const mean = vectorFrom("statistics.mean", statistics?.mean, channels, given ? undefined : 0);
-  const variance = vectorFrom("statistics.variance", statistics?.variance, channels, given ? undefined : 0);
-  const deviation = new Float64Array(channels);
+  const [weight, bias, mean, variance, deviation] = channelVectors(5, channels);
+  fill("weight", weight, options.weight, 1);
+  fill("bias", bias, options.bias, 0);
+  if (given) {
+    fill("statistics.mean", mean, statistics.mean);
+    fill("statistics.variance", variance, statistics.variance);
+  }
   const output = resultTensor("batchNorm", x.shape, x.dtype, options.out, [x]);
   const normalized = resultTensor("batchNorm", x.shape, x.dtype, options.normalized, [x]);
   if (overlaps(normalized, x) || overlaps(normalized, output)) {
@@ -147,10 +150,11 @@ export function batchNormBackward(
     throw new TypeError("batchNormBackward: out needs memory apart from what the forward pass left");
   }
   const n = ofBatch ? layout.samples * layout.inner : Infinity; // in evaluation nothing flows through mean and variance
-  const [gradWeight, gradBias] = [new Float64Array(layout.channels), new Float64Array(layout.channels)];
+  const [w, d, gradWeight, gradBias] = channelVectors(4, layout.channels);
+  w.set(weight.data);
+  d.set(deviation.data);
   const arrays = { g: gradOutput.data, normalized: normalized.data, gradInput: gradInput.data };
-  const vectors = { weight: weight.data as Float64Array, deviation: deviation.data as Float64Array };
-  backward(layout, { ...arrays, ...vectors, gradWeight, gradBias, n });
+  backward(layout, { ...arrays, weight: w, deviation: d, gradWeight, gradBias, n });
   return { gradInput, gradWeight: new Tensor(gradWeight), gradBias: new Tensor(gradBias) };
 }
 
@@ -180,14 +184,12 @@ function layoutOf(x: Tensor): Layout {
   return { samples, channels, inner: rest.reduce((product, length) => product * length, 1) };
 }
 
-/** A float64 copy of what was given, one number for each channel, or `value` for each if there is one. */
-function vectorFrom(
-  name: string,
-  given: Tensor | undefined,
-  channels: number,
-  value: number | undefined,
-): Float64Array {
-  if (given === undefined && value !== undefined) return new Float64Array(channels).fill(value);
-  checkTensor(`batchNorm: ${name}`, given, [channels]);
-  return new Float64Array(given.data); // much faster than Float64Array.from
+/** Copies what was given, one number for each channel, or writes `value` for each if there is one. */
+function fill(name: string, vector: Float64Array, given: Tensor | undefined, value?: number): void {
+  if (given === undefined && value !== undefined) {
+    vector.fill(value);
+    return;
+  }
+  checkTensor(`batchNorm: ${name}`, given, [vector.length]);
+  vector.set(given.data);
 }

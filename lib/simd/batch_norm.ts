@@ -8,7 +8,15 @@ import { type FloatArray, input, kernelsFor, output, PANELS, update } from "./ke
 /** How many rows and columns. */
 export type Size = readonly [rows: number, columns: number];
 
-/** What goes into a forward pass. Vectors hold one number for each channel. */
+/** Vectors of one number for each channel, side by side: kernels take them together, in the order of the fields below. */
+export function channelVectors(count: number, channels: number): Float64Array[] {
+  const all = new Float64Array(count * channels);
+  const vectors: Float64Array[] = [];
+  for (let i = 0; i < count; i++) vectors.push(all.subarray(i * channels, (i + 1) * channels));
+  return vectors;
+}
+
+/** What goes into a forward pass: weight to deviation are the `channelVectors` of one call. */
 export interface Forward {
   /** The input. */
   x: FloatArray;
@@ -32,7 +40,7 @@ export interface Forward {
   y: FloatArray;
 }
 
-/** What goes into a backward pass. Vectors hold one number for each channel. */
+/** What goes into a backward pass: weight to gradBias are the `channelVectors` of one call. */
 export interface Backward {
   /** The gradient with respect to the output. */
   g: FloatArray;
@@ -52,12 +60,13 @@ export interface Backward {
   gradInput: FloatArray;
 }
 
-/** Above this variance, float32 is not wide enough for what lies between input and output. */
-const LARGEST_SINGLE = 2 ** 120;
-
-/** True if batch normalization of `x` has to compute in float64 although `x` is float32. */
-export function needsDouble(x: FloatArray, variance: Float64Array): boolean {
-  return x instanceof Float32Array && !variance.every((value) => value < LARGEST_SINGLE);
+/** True if float32 was too narrow for the squares of `x`: their sums, and so the variances, are not finite then. */
+export function hasOverflowed(x: FloatArray, variance: Float64Array): boolean {
+  if (!(x instanceof Float32Array)) return false;
+  for (let c = 0; c < variance.length; c++) {
+    if (!Number.isFinite(variance[c])) return true;
+  }
+  return false;
 }
 
 /**
@@ -66,60 +75,42 @@ export function needsDouble(x: FloatArray, variance: Float64Array): boolean {
  * @returns False, having done nothing, where the readable path has to serve.
  */
 export function forward(size: Size, pass: Forward): boolean {
-  const { x, weight, bias, mean, variance, deviation, given, eps, normalized, y } = pass;
-  if (given && needsDouble(x, variance)) return false;
+  const { x, weight, given, eps, normalized, y } = pass;
   if (!fits(size)) return false;
-  const packed = pack([weight, bias, mean, variance, deviation]);
-  const kernels = kernelsFor(x, y, normalized, packed);
+  const channels = new Float64Array(weight.buffer); // all vectors
+  const kernels = kernelsFor(x, y, normalized, channels);
   if (kernels === undefined) return false;
   const { momentsF32, momentsF64, normalizeF32, normalizeF64 } = kernels.functions;
   const isSingle = x instanceof Float32Array;
   const [moments, normalize] = isSingle ? [momentsF32, normalizeF32] : [momentsF64, normalizeF64];
   const [rows, columns] = size;
-  const operands = [input(x), update(packed), output(normalized), output(y)];
-  const done = kernels.call(operands, (at, vectors, normalized, y) => {
+  const operands = [input(x), update(channels), output(normalized), output(y)];
+  return kernels.call(operands, (at, vectors, normalized, y) => {
     if (!given) {
       const [meanAt, varianceAt] = [vectors + 2 * 8 * columns, vectors + 3 * 8 * columns];
       moments(at, rows, columns, meanAt, varianceAt);
-      if (needsDouble(x, kernels.numbersAt(varianceAt, columns))) return false;
+      if (hasOverflowed(x, kernels.numbersAt(varianceAt, columns))) return false;
     }
     normalize(at, rows, columns, eps, vectors, normalized, y, PANELS);
   });
-  if (done) unpack(packed, [undefined, undefined, mean, variance, deviation]);
-  return done;
 }
 
 /** The backward pass; likewise. */
 export function backward(size: Size, pass: Backward): boolean {
-  const { g, normalized, weight, deviation, gradWeight, gradBias, n, gradInput } = pass;
+  const { g, normalized, weight, n, gradInput } = pass;
   if (!fits(size)) return false;
-  const packed = pack([weight, deviation, gradWeight, gradBias]);
-  const kernels = kernelsFor(g, normalized, gradInput, packed);
+  const channels = new Float64Array(weight.buffer); // all vectors
+  const kernels = kernelsFor(g, normalized, gradInput, channels);
   if (kernels === undefined) return false;
   const { gradientSumsF32, gradientSumsF64, propagateF32, propagateF64 } = kernels.functions;
   const isSingle = g instanceof Float32Array;
   const [addUp, propagate] = isSingle ? [gradientSumsF32, propagateF32] : [gradientSumsF64, propagateF64];
   const [rows, columns] = size;
-  const operands = [input(g), input(normalized), update(packed), output(gradInput)];
-  kernels.call(operands, (g, normalized, vectors, gradInput) => {
+  const operands = [input(g), input(normalized), update(channels), output(gradInput)];
+  return kernels.call(operands, (g, normalized, vectors, gradInput) => {
     addUp(g, normalized, rows, columns, vectors + 2 * 8 * columns, vectors + 3 * 8 * columns);
     propagate(g, normalized, rows, columns, n, vectors, gradInput, PANELS);
   });
-  unpack(packed, [undefined, undefined, gradWeight, gradBias]);
-  return true;
-}
-
-/** The kernels take all vectors in one array, one after the other. */
-function pack(vectors: readonly Float64Array[]): Float64Array {
-  const packed = new Float64Array(vectors.length * vectors[0].length);
-  vectors.forEach((vector, i) => packed.set(vector, i * vector.length));
-  return packed;
-}
-
-/** Copies the vectors that were written back to where they belong. */
-function unpack(packed: Float64Array, vectors: readonly (Float64Array | undefined)[]): void {
-  const length = packed.length / vectors.length;
-  vectors.forEach((vector, i) => vector?.set(packed.subarray(i * length, (i + 1) * length)));
 }
 
 /** Kernels take four columns at a time; rounded vectors of this many columns fit behind the stage. */
