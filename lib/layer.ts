@@ -94,6 +94,16 @@ export abstract class Layer extends Callable {
   /** The gradient with respect to the last input, given the gradient with respect to the last output. */
   abstract backward(gradOutput: Tensor, options?: object): Tensor;
 
+  /**
+   * The backward pass where nobody needs the gradient for the input, as in the first layers of a model: overwrites the
+   * gradients of the parameters, and may leave out the rest.
+   *
+   * @param gradOutput Shaped like the last output.
+   */
+  backwardParameters(gradOutput: Tensor): void {
+    this.backward(gradOutput);
+  }
+
   /** True while training (the initial mode), false in evaluation. */
   get training(): boolean {
     return this.#training;

@@ -215,9 +215,10 @@ Deno.test("no method of a layer, stream, mask, tensor or optimizer does either",
         const target = make() as Record<string, (...args: unknown[]) => unknown>;
         // Not for users: subclasses are told what to give these.
         if (
-          ["drop", "draw", "activate", "slope", "momentOf", "options", "freshStream", "extraRepr"].includes(
-            name,
-          )
+          ["drop", "draw", "activate", "propagate", "momentOf", "options", "freshStream", "extraRepr"]
+            .includes(
+              name,
+            )
         ) break;
         if (name === "map" && typeof args[0] !== "function") continue; // the engine's own contract
         called++;

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertFalse, assertNotEquals, assertThrows } from
 import fc from "fast-check";
 import { invertedDropout, invertedDropoutBackward, survivorScale } from "../lib/dropout/mod.ts";
 import { Mask } from "../lib/mask.ts";
+import { Adam, ReLU } from "../lib/nn/mod.ts";
 import {
   defaultRng,
   FastStream,
@@ -503,4 +504,45 @@ Deno.test("the kernels' sources have their decorators, which a formatter that do
     inlined += source.split("\n@inline\n").length - 1;
   }
   assert(inlined > 0);
+});
+
+Deno.test("the ReLU, its gradient and Adam in float32 are their readable form's to the bit, specials included", () => {
+  for (const size of [...SIZES, 300]) {
+    for (const dtype of DTYPES) {
+      const [x, g] = [withSpecials(size, dtype, 1), withSpecials(size, dtype, 2)];
+      const pass = () => {
+        const relu = new ReLU();
+        return [relu(x).data, relu.backward(g).data];
+      };
+      const [fast, plain] = [pass(), withoutSimd(pass)];
+      assertSame(fast[0], plain[0], `ReLU ${dtype} ${size}`);
+      assertSame(fast[1], plain[1], `its gradient ${dtype} ${size}`);
+      // The laws themselves: max(0, x), and the gradient where that is above zero.
+      assertSame(fast[0], x.data.map((value) => Math.max(0, value)));
+      assertSame(fast[1], g.data.map((value, i) => x.data[i] > 0 ? value : 0));
+    }
+    if (size === 0) continue;
+    const train = () => {
+      const value = normals([size], 3, "float32");
+      const parameter = { name: "w", value, grad: withSpecials(size, "float32", 4) };
+      const optimizer = new Adam([parameter], { lr: 0.01, weightDecay: 0.1 });
+      for (let step = 0; step < 3; step++) optimizer.step();
+      const { mean, square } = optimizer.getState().moments as Record<string, Tensor[]>;
+      return [value.data, mean[0].data, square[0].data];
+    };
+    const [fast, plain] = [train(), withoutSimd(train)];
+    fast.forEach((array, i) => assertSame(array, plain[i], `Adam ${size}, array ${i}`));
+  }
+});
+
+Deno.test("Adam in float32 takes the steps of float64, to rounding", () => {
+  const steps = (dtype: DType) => {
+    const value = normals([1000], 3, dtype);
+    const optimizer = new Adam([{ name: "w", value, grad: normals([1000], 4, dtype) }], { lr: 0.01 });
+    for (let step = 0; step < 10; step++) optimizer.step();
+    return value.data;
+  };
+  const [single, double] = [steps("float32"), steps("float64")];
+  // Ten steps of about 0.01: each rounds a weight of size 4 at most, and the step itself by a few parts in 2²⁴.
+  single.forEach((w, i) => assert(Math.abs(w - double[i]) < 10 * 4 * 2 ** -24 + 0.1 * 8 * 2 ** -24));
 });

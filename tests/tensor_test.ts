@@ -304,6 +304,12 @@ Deno.test("matmul equals the triple loop bit for bit, for every length of the in
       const [expected, name] = [naiveProduct(a, b, dtype), `[${n}, ${k}] · [${k}, ${m}] ${da} ${db}`];
       assertEquals(matmul(a, b), expected, name);
       assertEquals(withoutSimd(() => matmul(a, b)), expected, `${name}, readable`);
+      for (const [transposeA, transposeB] of [[true, false], [false, true], [true, true]]) {
+        const [left, right] = [transposeA ? transpose(a) : a, transposeB ? transpose(b) : b];
+        const product = () => matmul(left, right, { transposeA, transposeB });
+        assertEquals(product(), expected, `${name}, transposed ${transposeA} ${transposeB}`);
+        assertEquals(withoutSimd(product), expected);
+      }
     }
   }
 });
@@ -319,6 +325,12 @@ Deno.test("matmul refuses other shapes, and out that shares memory with an input
   const a = zeros([2, 3]);
   assertThrows(() => matmul(a, a), TypeError, "matmul needs shapes [n, k] and [k, m], got [2, 3] and [2, 3]");
   assertThrows(() => matmul(zeros([3]), a), TypeError, "got [3] and [2, 3]");
+  assertThrows(
+    () => matmul(a, a, { transposeA: true, transposeB: true }),
+    TypeError,
+    "shapes [k, n] and [m, k], got",
+  );
+  assertEquals(matmul(a, a, { transposeB: true }).shape, [2, 2]);
   const square = ones([2, 2]);
   assertThrows(() => matmul(square, ones([2, 2]), { out: square }), TypeError, "out shares memory");
   assertThrows(

@@ -5,7 +5,8 @@
 
 import { checkOptions, recall } from "../check.ts";
 import { Layer } from "../layer.ts";
-import type { OutOptions, Tensor } from "../tensor/mod.ts";
+import * as simd from "../simd/training.ts";
+import type { FloatArray, OutOptions, Tensor } from "../tensor/mod.ts";
 import { checkTensor, resultTensor } from "../tensor/tensor.ts";
 
 /** An activation can be called with the options of its forward pass. */
@@ -19,11 +20,11 @@ export abstract class ActivationLayer extends Layer {
   /** What the last forward pass left for the backward pass: a copy of the output. */
   protected pass: Tensor | undefined = undefined;
 
-  /** The function. */
-  protected abstract activate(x: number): number;
+  /** The function of each element of `x`, into `y`, which may be `x`. */
+  protected abstract activate(x: FloatArray, y: FloatArray): void;
 
-  /** Its derivative, where its value is `y`. */
-  protected abstract slope(y: number): number;
+  /** Its derivative where its value is `y`, times `g`, into `gradInput`, which may be `g`. */
+  protected abstract propagate(g: FloatArray, y: FloatArray, gradInput: FloatArray): void;
 
   /**
    * The function of each element.
@@ -35,7 +36,8 @@ export abstract class ActivationLayer extends Layer {
     const where = this.constructor.name;
     checkTensor(where, x);
     checkOptions(where, options, ["out"]);
-    const output = elementwise(where, x, options.out, (value) => this.activate(value));
+    const output = resultTensor(where, x.shape, x.dtype, options.out, [x]);
+    this.activate(x.data, output.data);
     this.pass = output.clone(); // what is returned may be changed, by a dropout in place for example
     return output;
   }
@@ -52,56 +54,51 @@ export abstract class ActivationLayer extends Layer {
     const { shape, data } = recall(this.pass);
     checkTensor(where, gradOutput, shape);
     checkOptions(where, options, ["out"]);
-    return elementwise(where, gradOutput, options.out, (g, i) => g * this.slope(data[i]));
+    const gradInput = resultTensor(where, shape, gradOutput.dtype, options.out, [gradOutput]);
+    this.propagate(gradOutput.data, data, gradInput.data);
+    return gradInput;
   }
 }
 
-function elementwise(
-  where: string,
-  x: Tensor,
-  out: Tensor | undefined,
-  f: (value: number, i: number) => number,
-): Tensor {
-  const result = resultTensor(where, x.shape, x.dtype, out, [x]);
-  for (let i = 0; i < x.size; i++) result.data[i] = f(x.data[i], i);
-  return result;
-}
+// Each activation has its own loops: an engine makes fast ones only of functions that it can see.
 
 /** max(0, x). Its derivative at 0 is 0, as in PyTorch. */
 export class ReLU extends ActivationLayer {
   /** max(0, x), which is NaN for NaN. */
-  protected override activate(x: number): number {
-    return Math.max(0, x);
+  protected override activate(x: FloatArray, y: FloatArray): void {
+    if (simd.relu(x, y)) return;
+    for (let i = 0; i < x.length; i++) y[i] = Math.max(0, x[i]);
   }
 
-  /** 1 above zero, else 0. */
-  protected override slope(y: number): number {
-    return y > 0 ? 1 : 0;
+  /** The gradient above zero, else 0. */
+  protected override propagate(g: FloatArray, y: FloatArray, gradInput: FloatArray): void {
+    if (simd.reluGradient(g, y, gradInput)) return;
+    for (let i = 0; i < g.length; i++) gradInput[i] = y[i] > 0 ? g[i] : 0;
   }
 }
 
 /** The hyperbolic tangent. */
 export class Tanh extends ActivationLayer {
   /** tanh(x). */
-  protected override activate(x: number): number {
-    return Math.tanh(x);
+  protected override activate(x: FloatArray, y: FloatArray): void {
+    for (let i = 0; i < x.length; i++) y[i] = Math.tanh(x[i]);
   }
 
   /** 1 − y². */
-  protected override slope(y: number): number {
-    return 1 - y * y;
+  protected override propagate(g: FloatArray, y: FloatArray, gradInput: FloatArray): void {
+    for (let i = 0; i < g.length; i++) gradInput[i] = g[i] * (1 - y[i] * y[i]);
   }
 }
 
 /** The logistic function, 1/(1 + e⁻ˣ). */
 export class Sigmoid extends ActivationLayer {
   /** 1/(1 + e⁻ˣ); where e⁻ˣ overflows, the result is 0, as it should be. */
-  protected override activate(x: number): number {
-    return 1 / (1 + Math.exp(-x));
+  protected override activate(x: FloatArray, y: FloatArray): void {
+    for (let i = 0; i < x.length; i++) y[i] = 1 / (1 + Math.exp(-x[i]));
   }
 
   /** y(1 − y). */
-  protected override slope(y: number): number {
-    return y * (1 - y);
+  protected override propagate(g: FloatArray, y: FloatArray, gradInput: FloatArray): void {
+    for (let i = 0; i < g.length; i++) gradInput[i] = g[i] * (y[i] * (1 - y[i]));
   }
 }

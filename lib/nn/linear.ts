@@ -8,7 +8,7 @@ import { Layer, type Parameter, parametersFrom } from "../layer.ts";
 import type { StreamOptions } from "../random/mod.ts";
 import { checkStream } from "../random/stream.ts";
 import { streamFrom } from "../random/stream_options.ts";
-import { add, type DType, matmul, type OutOptions, sum, Tensor, transpose } from "../tensor/mod.ts";
+import { add, type DType, matmul, type OutOptions, sum, Tensor } from "../tensor/mod.ts";
 import { allocate, checkTensor } from "../tensor/tensor.ts";
 
 /** Options of the layer. */
@@ -105,7 +105,7 @@ export class Linear extends Layer {
           `got ${x.dtype} of shape ${formatShape(x.shape)}`,
       );
     }
-    const output = matmul(x, transpose(this.weight), options);
+    const output = matmul(x, this.weight, { transposeB: true, ...options });
     this.pass = x.clone();
     return this.bias === null ? output : add(output, this.bias, { out: output });
   }
@@ -118,14 +118,18 @@ export class Linear extends Layer {
    * @throws {TypeError} if the shape is not that of the last output.
    */
   override backward(gradOutput: Tensor, options: OutOptions = {}): Tensor {
+    checkOptions("Linear.backward", options, ["out"]);
+    this.backwardParameters(gradOutput);
+    return matmul(gradOutput, this.weight, options);
+  }
+
+  /** The gradients of W and b alone, half of the work of `backward`. */
+  override backwardParameters(gradOutput: Tensor): void {
     const input = recall(this.pass);
     checkTensor("Linear.backward", gradOutput, [input.shape[0], this.outFeatures]);
-    checkOptions("Linear.backward", options, ["out"]);
-    for (const { name, grad } of this.#parameters) {
-      const fresh = name === "weight" ? matmul(transpose(gradOutput), input) : sum(gradOutput, { axis: 0 });
-      grad.data.set(fresh.data);
-    }
-    return matmul(gradOutput, this.weight, options);
+    const [weight, bias] = this.#parameters;
+    matmul(gradOutput, input, { transposeA: true, out: weight.grad });
+    bias?.grad.data.set(sum(gradOutput, { axis: 0 }).data);
   }
 
   /** Lengths, and whether there is a bias. */

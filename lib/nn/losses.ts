@@ -82,8 +82,9 @@ export function crossEntropy(
   const [n, c] = logits.shape;
   const grad = zeros(logits.shape, logits.dtype);
   let total = 0;
+  const logProbabilities = new Float64Array(c);
   for (let i = 0; i < n; i++) {
-    const logProbabilities = logSoftmax(logits.data.subarray(i * c, (i + 1) * c));
+    logSoftmax(logits.data, i * c, logProbabilities);
     for (let j = 0; j < c; j++) {
       const target = labelSmoothing / c + (j === classes[i] ? 1 - labelSmoothing : 0);
       if (target > 0) total -= target * logProbabilities[j]; // 0 · −∞ is NaN, but should count 0

@@ -5,7 +5,8 @@
 
 import { checkOptions, checkRange, describe, sameShape } from "../check.ts";
 import type { Parameter } from "../layer.ts";
-import { type SavedTensor, Tensor, tensor, zeros } from "../tensor/mod.ts";
+import * as simd from "../simd/training.ts";
+import { type FloatArray, type SavedTensor, Tensor, tensor, zeros } from "../tensor/mod.ts";
 
 /** Options of `SGD`. */
 export interface SGDOptions {
@@ -57,7 +58,7 @@ export abstract class Optimizer {
    * Checks what all optimizers share.
    *
    * @param parameters What is optimized, at least one, each once.
-   * @param moments Names of what is kept for each parameter: a float64 tensor of zeros at first, whatever its type.
+   * @param moments Names of what is kept for each parameter: a tensor of zeros at first, of its shape and type.
    * @throws {RangeError} if there is nothing to optimize, or an option is out of range.
    * @throws {TypeError} if something is not a parameter, or comes twice: each step would change it twice.
    */
@@ -96,7 +97,7 @@ export abstract class Optimizer {
     this.parameters = [...parameters];
     this.lr = lr;
     this.weightDecay = weightDecay;
-    const fresh = () => parameters.map(({ value }) => zeros(value.shape));
+    const fresh = () => parameters.map(({ value }) => zeros(value.shape, value.dtype));
     this.#moments = Object.fromEntries(moments.map((name) => [name, fresh()]));
   }
 
@@ -107,8 +108,8 @@ export abstract class Optimizer {
   protected abstract options(): Record<string, unknown>;
 
   /** The numbers kept under this name for parameter `k`. */
-  protected momentOf(name: string, k: number): Float64Array {
-    return this.#moments[name][k].data as Float64Array;
+  protected momentOf(name: string, k: number): FloatArray {
+    return this.#moments[name][k].data;
   }
 
   /**
@@ -161,7 +162,7 @@ export abstract class Optimizer {
       }
       return saved.map((value, k) => {
         const loaded = value instanceof Tensor ? value : tensor(value);
-        if (sameShape(loaded.shape, tensors[k].shape) && loaded.dtype === "float64") return loaded;
+        if (sameShape(loaded.shape, tensors[k].shape) && loaded.dtype === tensors[k].dtype) return loaded;
         throw new TypeError(
           `Not a saved state of this ${name}: ${moment} of parameter ${k} has another shape or type`,
         );
@@ -270,20 +271,59 @@ export class Adam extends Optimizer {
     return { betas, eps, weightDecay };
   }
 
-  /** Both averages start at zero; dividing by 1 − βᵗ makes up for that. */
+  /** Both averages start at zero; dividing by 1 − βᵗ makes up for that. In float32 each operation is rounded. */
   override step(): void {
     const [beta1, beta2] = this.betas;
     this.steps++;
-    const stepSize = this.lr / (1 - beta1 ** this.steps);
-    const rootCorrection = Math.sqrt(1 - beta2 ** this.steps);
+    const exact: simd.AdamStep = {
+      lr: this.lr / (1 - beta1 ** this.steps),
+      beta1,
+      alpha1: 1 - beta1,
+      beta2,
+      alpha2: 1 - beta2,
+      root: Math.sqrt(1 - beta2 ** this.steps),
+      eps: this.eps,
+      decay: this.weightDecay,
+    };
     this.parameters.forEach(({ value: { data }, grad }, k) => {
       const [mean, square] = [this.momentOf("mean", k), this.momentOf("square", k)];
-      for (let i = 0; i < data.length; i++) {
-        const g = grad.data[i] + this.weightDecay * data[i];
-        mean[i] = beta1 * mean[i] + (1 - beta1) * g;
-        square[i] = beta2 * square[i] + (1 - beta2) * g * g;
-        data[i] -= stepSize * (mean[i] / (Math.sqrt(square[i]) / rootCorrection + this.eps));
-      }
+      if (data instanceof Float64Array) stepDouble(data, grad.data, mean, square, exact);
+      else stepSingle(data, grad.data as Float32Array, mean as Float32Array, square as Float32Array, exact);
     });
+  }
+}
+
+function stepDouble(
+  w: FloatArray,
+  grad: FloatArray,
+  mean: FloatArray,
+  square: FloatArray,
+  step: simd.AdamStep,
+): void {
+  const { lr, beta1, alpha1, beta2, alpha2, root, eps, decay } = step;
+  for (let i = 0; i < w.length; i++) {
+    const g = grad[i] + decay * w[i];
+    mean[i] = beta1 * mean[i] + alpha1 * g;
+    square[i] = beta2 * square[i] + alpha2 * g * g;
+    w[i] -= lr * (mean[i] / (Math.sqrt(square[i]) / root + eps));
+  }
+}
+
+function stepSingle(
+  w: Float32Array,
+  grad: Float32Array,
+  mean: Float32Array,
+  square: Float32Array,
+  exact: simd.AdamStep,
+): void {
+  const round = Math.fround;
+  const step = Object.fromEntries(Object.entries(exact).map(([name, value]) => [name, round(value)]));
+  const { lr, beta1, alpha1, beta2, alpha2, root, eps, decay } = step as unknown as simd.AdamStep;
+  if (simd.adam(w, grad, mean, square, step as unknown as simd.AdamStep)) return;
+  for (let i = 0; i < w.length; i++) {
+    const g = round(grad[i] + round(decay * w[i]));
+    mean[i] = round(beta1 * mean[i]) + round(alpha1 * g);
+    square[i] = round(beta2 * square[i]) + round(round(alpha2 * g) * g);
+    w[i] -= round(lr * round(mean[i] / round(round(round(Math.sqrt(square[i])) / root) + eps)));
   }
 }

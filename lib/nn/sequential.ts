@@ -59,6 +59,14 @@ export class Sequential extends Layer {
     return this.#layers.reduce((value, layer) => layer.forward(value), x);
   }
 
+  /** Last to first, but only as far as there are parameters; the first layer that has some gives no gradient to its input. */
+  override backwardParameters(gradOutput: Tensor): void {
+    const first = this.#layers.findIndex((layer) => layer.parameters().length > 0);
+    if (first < 0) return;
+    const gradient = this.#layers.slice(first + 1).reduceRight((g, layer) => layer.backward(g), gradOutput);
+    this.#layers[first].backwardParameters(gradient);
+  }
+
   /** Last to first. */
   override backward(gradOutput: Tensor, options: object = {}): Tensor {
     checkOptions("Sequential.backward", options, []);

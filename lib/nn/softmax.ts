@@ -4,7 +4,7 @@
  */
 
 import { formatShape } from "../check.ts";
-import { Tensor } from "../tensor/mod.ts";
+import { type FloatArray, Tensor } from "../tensor/mod.ts";
 import { allocate, checkTensor } from "../tensor/tensor.ts";
 
 /**
@@ -21,16 +21,20 @@ export function softmax(x: Tensor): Tensor {
     throw new TypeError(`softmax needs at least one axis, got shape ${formatShape(x.shape)}`);
   }
   const result = allocate(x.size, x.dtype);
+  const row = new Float64Array(length);
   for (let start = 0; start < x.size; start += length) {
-    result.set(logSoftmax(x.data.subarray(start, start + length)).map(Math.exp), start);
+    logSoftmax(x.data, start, row);
+    for (let j = 0; j < length; j++) result[start + j] = Math.exp(row[j]);
   }
   return new Tensor(result, x.shape);
 }
 
-/** x − log Σ exp(x) of one row, in float64; with the largest taken out, so that nothing overflows. */
-export function logSoftmax(row: ArrayLike<number>): Float64Array {
-  const x = Float64Array.from(row);
-  const largest = x.reduce((a, b) => Math.max(a, b));
-  const logSum = Math.log(x.reduce((total, value) => total + Math.exp(value - largest), 0));
-  return x.map((value) => value - largest - logSum);
+/** x − log Σ exp(x) of the row of `x` that begins at `start`, in float64; the largest is taken out: nothing overflows. */
+export function logSoftmax(x: FloatArray, start: number, to: Float64Array): void {
+  let largest = -Infinity;
+  for (let j = 0; j < to.length; j++) largest = Math.max(largest, x[start + j]);
+  let total = 0;
+  for (let j = 0; j < to.length; j++) total += Math.exp(x[start + j] - largest);
+  const logSum = Math.log(total);
+  for (let j = 0; j < to.length; j++) to[j] = x[start + j] - largest - logSum;
 }

@@ -81,10 +81,45 @@ export interface KernelFunctions {
   ): void;
   /** The same in float64. */
   propagateF64: KernelFunctions["propagateF32"];
-  /** c [m, n] = a [m, k] · b [k, n]. */
-  matmulF32(m: number, n: number, k: number, a: Address, b: Address, c: Address, panels: Address): void;
+  /** c [m, n] = a [m, k] · b [k, n]; transposed, a lies in memory as [k, m], b as [n, k]. */
+  matmulF32(
+    m: number,
+    n: number,
+    k: number,
+    a: Address,
+    transposeA: boolean,
+    b: Address,
+    transposeB: boolean,
+    c: Address,
+    panels: Address,
+  ): void;
   /** The same in float64. */
   matmulF64: KernelFunctions["matmulF32"];
+  // Training
+  /** y = max(0, x), NaN for NaN. */
+  reluF32(x: Address, y: Address, n: number): void;
+  /** The same in float64. */
+  reluF64: KernelFunctions["reluF32"];
+  /** to = g where y > 0, else +0. */
+  reluGradientF32(g: Address, y: Address, to: Address, n: number): void;
+  /** The same in float64. */
+  reluGradientF64: KernelFunctions["reluGradientF32"];
+  /** A step of Adam: w, mean and square change. */
+  adamF32(
+    w: Address,
+    g: Address,
+    mean: Address,
+    square: Address,
+    n: number,
+    lr: number,
+    beta1: number,
+    alpha1: number,
+    beta2: number,
+    alpha2: number,
+    root: number,
+    eps: number,
+    decay: number,
+  ): void;
   // Random streams
   /** The next block of MT19937. `state` holds 624 words, their outputs, and the place of the next output. */
   mt19937Block(state: Address): void;

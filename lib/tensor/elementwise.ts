@@ -65,19 +65,30 @@ export function broadcastShapes(operation: string, a: Shape, b: Shape): Shape {
   });
 }
 
-/** The loops: one for each operation, since an engine makes a fast loop only of an operation that it can see. */
+/**
+ * The loops: one for each operation, since an engine makes a fast loop only of an operation that it can see. `b` may be
+ * a row, or a number, that serves for all rows of `a`.
+ */
 const loops = {
   add(a: FloatArray, b: FloatArray, out: FloatArray): void {
-    for (let i = 0; i < out.length; i++) out[i] = a[i] + b[i];
+    for (let row = 0; row < out.length; row += b.length) {
+      for (let j = 0; j < b.length; j++) out[row + j] = a[row + j] + b[j];
+    }
   },
   subtract(a: FloatArray, b: FloatArray, out: FloatArray): void {
-    for (let i = 0; i < out.length; i++) out[i] = a[i] - b[i];
+    for (let row = 0; row < out.length; row += b.length) {
+      for (let j = 0; j < b.length; j++) out[row + j] = a[row + j] - b[j];
+    }
   },
   multiply(a: FloatArray, b: FloatArray, out: FloatArray): void {
-    for (let i = 0; i < out.length; i++) out[i] = a[i] * b[i];
+    for (let row = 0; row < out.length; row += b.length) {
+      for (let j = 0; j < b.length; j++) out[row + j] = a[row + j] * b[j];
+    }
   },
   divide(a: FloatArray, b: FloatArray, out: FloatArray): void {
-    for (let i = 0; i < out.length; i++) out[i] = a[i] / b[i];
+    for (let row = 0; row < out.length; row += b.length) {
+      for (let j = 0; j < b.length; j++) out[row + j] = a[row + j] / b[j];
+    }
   },
 };
 
@@ -87,7 +98,9 @@ function elementwise(name: keyof typeof loops, a: Operand, b: Operand, options: 
   const shape = broadcastShapes(name, x.shape, y.shape);
   const dtype: DType = x.dtype === "float64" || y.dtype === "float64" ? "float64" : "float32";
   const result = resultTensor(name, shape, dtype, options.out, [x, y]);
-  loops[name](stretch(x, shape), stretch(y, shape), result.data);
+  // What was given as `out` must not change while it is still to be read for further rows.
+  const right = isRowOf(y, shape) && result.data !== y.data ? y.data : stretch(y, shape);
+  loops[name](stretch(x, shape), right, result.data);
   return result;
 }
 
@@ -98,6 +111,11 @@ function asTensor(name: string, operand: Operand, other: Operand): Tensor {
     throw new TypeError(`${name}: operands must be tensors or numbers, got ${describe(operand)}`);
   }
   return full([], operand, other instanceof Tensor ? other.dtype : "float64");
+}
+
+/** True if the elements of `y`, one after the other and from the start again, fill the shape. */
+function isRowOf(y: Tensor, shape: Shape): boolean {
+  return y.size === 1 || sameShape(y.shape, shape.slice(shape.length - y.ndim));
 }
 
 /** The elements of `x` repeated to fill `shape`; without a copy if they already do. */

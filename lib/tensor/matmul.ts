@@ -5,7 +5,7 @@
 
 import type { OutOptions } from "./elementwise.ts";
 import { multiply } from "../simd/matmul.ts";
-import { checkOptions, formatShape } from "../check.ts";
+import { checkFlag, checkOptions, formatShape } from "../check.ts";
 import {
   checkTensor,
   type DType,
@@ -15,6 +15,14 @@ import {
   type Tensor,
   zeros,
 } from "./tensor.ts";
+
+/** Options of `matmul`. */
+export interface MatmulOptions extends OutOptions {
+  /** True: the product is aᵀ·b, with `a` of shape [k, n]; no transposed copy is made. Default false. */
+  transposeA?: boolean;
+  /** True: the product is a·bᵀ, with `b` of shape [m, k]. Default false. */
+  transposeB?: boolean;
+}
 
 /**
  * The matrix product of `a`, of shape [n, k], and `b`, of shape [k, m].
@@ -26,23 +34,30 @@ import {
  * @throws {TypeError} if an input does not have two axes, the inner lengths differ, or `out` does not fit
  *   or shares memory with an input.
  */
-export function matmul(a: Tensor, b: Tensor, options: OutOptions = {}): Tensor {
+export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   checkTensor("matmul", a);
   checkTensor("matmul", b);
-  checkOptions("matmul", options, ["out"]);
-  if (a.ndim !== 2 || b.ndim !== 2 || a.shape[1] !== b.shape[0]) {
-    throw new TypeError(
-      `matmul needs shapes [n, k] and [k, m], got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
-    );
+  checkOptions("matmul", options, ["transposeA", "transposeB", "out"]);
+  const { transposeA = false, transposeB = false } = options;
+  checkFlag("matmul: transposeA", transposeA);
+  checkFlag("matmul: transposeB", transposeB);
+  const [n, k] = transposeA ? a.shape.toReversed() : a.shape;
+  const [inner, m] = transposeB ? b.shape.toReversed() : b.shape;
+  if (a.ndim !== 2 || b.ndim !== 2 || k !== inner) {
+    const needed = `shapes ${transposeA ? "[k, n]" : "[n, k]"} and ${transposeB ? "[m, k]" : "[k, m]"}`;
+    throw new TypeError(`matmul needs ${needed}, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`);
   }
-  const [n, k, m] = [a.shape[0], a.shape[1], b.shape[1]];
   const dtype: DType = a.dtype === "float64" || b.dtype === "float64" ? "float64" : "float32";
   const result = resultTensor("matmul", [n, m], dtype, options.out);
   if (overlaps(result, a) || overlaps(result, b)) {
     throw new TypeError("matmul: out shares memory with an input; give it memory of its own");
   }
-  const [left, right] = [inType(a.data, dtype), inType(b.data, dtype)];
-  if (multiply([n, m, k], left, right, result.data)) return result;
+  const transposed = { transposeA, transposeB };
+  if (multiply([n, m, k], inType(a.data, dtype), inType(b.data, dtype), result.data, transposed)) {
+    return result;
+  }
+  const left = inType((transposeA ? transpose(a) : a).data, dtype);
+  const right = inType((transposeB ? transpose(b) : b).data, dtype);
   result.data.fill(0);
   for (let i = 0; i < n; i++) {
     const row = result.data.subarray(i * m, (i + 1) * m);

@@ -14,7 +14,7 @@
 export { type DType, type FloatArray, type NestedNumbers, type NumberArray } from "./tensor.ts";
 export { full, ones, type SavedTensor, type Shape, Tensor, tensor, zeros } from "./tensor.ts";
 export { add, divide, multiply, type Operand, type OutOptions, subtract } from "./elementwise.ts";
-export { matmul, transpose } from "./matmul.ts";
+export { matmul, type MatmulOptions, transpose } from "./matmul.ts";
 export { argmax, type AxisOptions, mean, standardDeviation, sum, variance } from "./reduce.ts";
 export { type VarianceOptions } from "./reduce.ts";
 export { take } from "./take.ts";

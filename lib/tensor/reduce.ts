@@ -199,13 +199,15 @@ function pairwise(data: FloatArray, start: number, n: number, single: boolean): 
 function sumAxis(x: Tensor, axis: number): Tensor {
   const [outer, n, inner] = split(x, axis);
   const result = zeros(x.shape.filter((_, i) => i !== axis), x.dtype);
+  const [from, to] = [x.data, result.data];
   for (let o = 0; o < outer; o++) {
     const start = o * n * inner;
     if (inner === 1) {
       result.data[o] = sumContiguous(x.data.subarray(start, start + n));
     } else {
       for (let i = 0; i < n; i++) {
-        for (let j = 0; j < inner; j++) result.data[o * inner + j] += x.data[start + i * inner + j];
+        const row = start + i * inner;
+        for (let j = 0; j < inner; j++) to[o * inner + j] += from[row + j];
       }
     }
   }

@@ -1,8 +1,8 @@
-/** Memory does not grow: a short version of `deno task soak`. Needs --v8-flags=--expose-gc, as `deno task test` has. */
+/** Memory does not grow: a short version of `deno task soak`. Needs --v8-flags=--expose-gc, as `deno task test:memory` has. */
 
 import { assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
-import { zeros } from "../lib/tensor/mod.ts";
-import { collectGarbage, growth, inArrays, inManyWorkspaces, inWorkspace, soak } from "./bench/soak.ts";
+import { zeros } from "../../lib/tensor/mod.ts";
+import { collectGarbage, growth, inArrays, inManyWorkspaces, inWorkspace, soak } from "../bench/soak.ts";
 
 const ignore = !("gc" in globalThis);
 const ALLOWANCE = 16 * 2 ** 20;
