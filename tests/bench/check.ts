@@ -16,7 +16,7 @@ export function judge(workload: Workload): (peer: string, sample: string) => str
   const inputs = given(workload);
   const judgement = expectation(inputs);
   return (peer, sample) => {
-    const judge = peer === "memory copy" ? near(inputs.x, 0) : judgement;
+    const judge = ["memory copy", "fresh copy"].includes(peer) ? near(inputs.x, 0) : judgement;
     const problem = judge(readSample(sample, workload.dtype));
     return problem && `refused: ${problem}`;
   };
@@ -34,7 +34,15 @@ function expectation(inputs: Given): Judgement {
       return expectedBatchNorm(inputs);
     case "matmul":
       return expectedProduct(inputs);
+    case "training step":
+      return checkLoss;
   }
+}
+
+/** The loss of a network that has learned nothing yet is close to ln 10, that of ten classes with equal chances. */
+function checkLoss(sample: FloatArray): string | undefined {
+  if (Math.abs(sample[0] - Math.log(10)) < 0.5) return undefined;
+  return `its first loss is ${sample[0]} in place of about ${Math.log(10)}`;
 }
 
 /** Each element is 0 or x/(1 − p), and about as many are kept as should be: a right output fails 1 time in 10⁶. */

@@ -189,6 +189,50 @@ def torch_matmul(given):
     return lambda: torch.matmul(a, b, out=out)
 
 
+# ---- PyTorch as people type it first: modules, with gradients ----
+
+
+def module_batch_norm(given, with_backward):
+    x, grad_output = (torch.from_numpy(a) for a in (given.x, given.y))
+    norm = torch.nn.BatchNorm1d(given.shape[1], dtype=x.dtype)
+    with torch.no_grad():
+        norm.weight.copy_(torch.from_numpy(given.weight))
+        norm.bias.copy_(torch.from_numpy(given.bias))
+    x.requires_grad_(with_backward)
+
+    def run():
+        with torch.enable_grad():
+            y = norm(x)
+        if not with_backward:
+            return y.detach()
+        x.grad = None
+        y.backward(grad_output)
+        return x.grad
+
+    return run
+
+
+def module_training_step(given):
+    nn = torch.nn
+    torch.manual_seed(1)
+    first = [nn.Dropout(0.2), nn.Linear(given.shape[1], 256), nn.ReLU()]
+    second = [nn.Dropout(0.5), nn.Linear(256, 256), nn.ReLU()]
+    model = nn.Sequential(*first, *second, nn.Dropout(0.5), nn.Linear(256, 10))
+    optimizer = torch.optim.Adam(model.parameters())
+    x = torch.from_numpy(given.x)
+    classes = torch.arange(len(x)) % 10
+
+    def run():
+        with torch.enable_grad():
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(x), classes)
+            loss.backward()
+            optimizer.step()
+        return loss.detach()
+
+    return run
+
+
 PEERS = {
     "numpy article": {
         "module": "numpy",
@@ -212,6 +256,13 @@ PEERS = {
         "batch norm forward": torch_batch_norm,
         "batch norm forward + backward": torch_batch_norm_both,
         "matmul": torch_matmul,
+    },
+    "torch, as typed": {
+        "module": "torch",
+        "lacks": "is the same as torch",
+        "batch norm forward": lambda given: module_batch_norm(given, False),
+        "batch norm forward + backward": lambda given: module_batch_norm(given, True),
+        "training step": module_training_step,
     },
 }
 

@@ -11,7 +11,8 @@ export type Operation =
   | "dropout backward"
   | "batch norm forward"
   | "batch norm forward + backward"
-  | "matmul";
+  | "matmul"
+  | "training step";
 
 /** One thing that several subjects are asked to do. */
 export interface Workload {
@@ -23,8 +24,8 @@ export interface Workload {
   dtype: DType;
   /** Drop probability, for dropout. */
   p: number;
-  /** `scaling`: one point of the curve of cost against size. */
-  group: "operations" | "scaling";
+  /** `scaling`: one point of the curve of cost against size. `as typed`: what people write first. */
+  group: "operations" | "scaling" | "as typed";
   /** Peers that are asked; all by default. */
   only?: readonly string[];
 }
@@ -36,6 +37,9 @@ const SCALING_SIZES = [1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 
 /** The peers whose cost is followed over all sizes. */
 export const SCALING_PEERS = ["ours", "ours, workspace", "readable", "numpy best", "torch", "memory copy"];
+/** Those who are asked what people write first: a layer, whose output is new each time. */
+const TYPED_PEERS = ["ours, as typed", "torch, as typed", "torch", "numpy best", "fresh copy"];
+const TYPED_SIZES = [1e4, 1e5, 1e6, 1e7];
 /** Few offer float64 matrix products; those of NumPy are the ones to compare with. */
 const FLOAT64_MATMUL_PEERS = ["ours", "ours, workspace", "readable", "numpy best", "torch"];
 
@@ -53,6 +57,12 @@ export const workloads: readonly Workload[] = [
   ]),
   ...MATRICES.map((shape) => workload("matmul", shape)),
   ...MATRICES.map((shape) => workload("matmul", shape, { dtype: "float64", only: FLOAT64_MATMUL_PEERS })),
+  ...TYPED_SIZES.flatMap((n) => [0.5, 0.1].map((p) => typed("dropout forward", [n], { p }))),
+  ...BATCHES.flatMap((shape) => [
+    typed("batch norm forward", shape),
+    typed("batch norm forward + backward", shape),
+  ]),
+  typed("training step", [50, 784], { only: ["ours, as typed", "ours", "torch, as typed"] }),
   ...SCALING_SIZES.map((n) => workload("dropout forward", [n], { group: "scaling", only: SCALING_PEERS })),
 ];
 
@@ -61,9 +71,13 @@ export function workload(operation: Operation, shape: number[], options: Partial
   return { operation, shape, dtype: "float32", p: 0.5, group: "operations", ...options };
 }
 
+function typed(operation: Operation, shape: number[], options: Partial<Workload> = {}): Workload {
+  return workload(operation, shape, { group: "as typed", only: TYPED_PEERS, ...options });
+}
+
 /** As tables and records call it, without size and type: "dropout forward, p = 0.2". */
 export function titleOf({ operation, p, group }: Workload): string {
-  const prefix = group === "scaling" ? "scaling: " : "";
+  const prefix = group === "operations" ? "" : `${group}: `;
   return `${prefix}${operation}${operation.startsWith("dropout") ? `, p = ${p}` : ""}`;
 }
 

@@ -15,6 +15,16 @@ export function memoryCopy(): Peer {
   };
 }
 
+/** A copy in memory of its own each time, as work with a new output has to have it. */
+export function freshCopy(): Peer {
+  const operation = ({ x }: Given): Call<FloatArray> => ({ run: () => x.slice(), read: (copied) => copied });
+  return {
+    versions: {},
+    lacks: "is no measure for work with several outputs",
+    operations: { "dropout forward": operation },
+  };
+}
+
 function copy({ x }: Given): Call<FloatArray> {
   const out = x.slice();
   return {

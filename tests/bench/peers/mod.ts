@@ -9,8 +9,10 @@ import type { Peer } from "../peer.ts";
 export const loaders: Record<string, () => Promise<Peer>> = {
   "ours": async () => (await import("./ours.ts")).ours(),
   "ours, workspace": async () => (await import("./ours.ts")).oursInWorkspace(),
+  "ours, as typed": async () => (await import("./typed.ts")).oursAsTyped(),
   "readable": async () => (await import("./ours.ts")).readable(),
   "memory copy": async () => (await import("./memory_copy.ts")).memoryCopy(),
+  "fresh copy": async () => (await import("./memory_copy.ts")).freshCopy(),
   "tf.js wasm": async () => (await import("./tfjs.ts")).tensorflow("wasm"),
   "tf.js cpu": async () => (await import("./tfjs.ts")).tensorflow("cpu"),
   "jax-js": async () => (await import("./jax.ts")).jaxJs(),
@@ -19,14 +21,16 @@ export const loaders: Record<string, () => Promise<Peer>> = {
 };
 
 /** The peers in `peers.py`. */
-export const pythonPeers = ["numpy article", "numpy best", "torch"];
+export const pythonPeers = ["numpy article", "numpy best", "torch", "torch, as typed"];
 
 /** All peers, in the order of tables and figures. */
 export const peerNames: readonly string[] = [
   "ours, workspace",
   "ours",
+  "ours, as typed",
   "readable",
   "memory copy",
+  "fresh copy",
   ...pythonPeers,
   "tf.js wasm",
   "tf.js cpu",

@@ -7,6 +7,7 @@ import * as lib from "../../../lib/mod.ts";
 import { FastStream, Mask, Tensor, Workspace, zeros } from "../../../lib/mod.ts";
 import { withoutSimd } from "../../../lib/simd/kernels.ts";
 import type { Call, Given, Peer } from "../peer.ts";
+import { trainingStep } from "./typed.ts";
 
 /** Where tensors and masks lie. */
 interface Room {
@@ -60,6 +61,7 @@ function peer(roomFor: (given: Given) => Room): Peer {
       "batch norm forward": using((given, room) => batchNorm(given, room, false)),
       "batch norm forward + backward": using((given, room) => batchNorm(given, room, true)),
       "matmul": using(matmul),
+      "training step": (given) => trainingStep(given, (model, grad) => model.backwardParameters(grad)),
     },
   };
 }
