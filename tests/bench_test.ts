@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows
 import { drawFigure } from "../lib/jupyter/figure.ts";
 import { batchNorm, batchNormBackward, defaultRng, invertedDropout, matmul, Tensor } from "../lib/mod.ts";
 import { judge } from "./bench/check.ts";
-import { type Asked, compare } from "./bench/compare.ts";
+import { type Asked, compare, peersFor } from "./bench/compare.ts";
 import { apart, ratioFigure, scalingFigure } from "./bench/figures.ts";
 import { measure, median, type Outcome, type Subject, turned } from "./bench/measure.ts";
 import { given, type Peer } from "./bench/peer.ts";
@@ -12,6 +12,7 @@ import { peerNames, pythonPeers } from "./bench/peers/mod.ts";
 import { loaders } from "./bench/peers/mod.ts";
 import { memoryCopy } from "./bench/peers/memory_copy.ts";
 import { ours, readable } from "./bench/peers/ours.ts";
+import { oursAsTyped } from "./bench/peers/typed.ts";
 import { readLines, readSample, sampleOf } from "./bench/protocol.ts";
 import { formatMissing, formatRecords, formatTime, recordsOf, type Report } from "./bench/records.ts";
 import { inputArray, isChosen, type Workload, workload, workloads } from "./bench/workloads.ts";
@@ -184,6 +185,23 @@ Deno.test("float32 statistics are within the tolerance of batch normalization", 
   assertEquals(judge(task)("a peer", sampleOf(gradInput.data, "float32")), undefined);
 });
 
+Deno.test("what people type first does its work, and is not asked beside those who are given room", async () => {
+  const typed = (["dropout forward", "batch norm forward", "batch norm forward + backward"] as const).map(
+    (operation) => workload(operation, [64, 8], { group: "as typed" }),
+  );
+  const step = workload("training step", [20, 6], { group: "as typed" });
+  for (const task of [...typed, step]) {
+    const { run, read } = oursAsTyped().operations[task.operation]!(given(task));
+    const problemOf = judge(task);
+    assertEquals(problemOf("ours, as typed", sampleOf(await read(await run()), "float32")), undefined);
+    assertStringIncludes(
+      problemOf("a peer", sampleOf(new Float32Array(task === step ? 1 : 512), "float32"))!,
+      "refused",
+    );
+  }
+  assert(!peersFor(workload("matmul", [2, 2, 2])).includes("ours, as typed"));
+});
+
 // ---- Workloads and what is sent ----
 
 Deno.test("no two workloads have the same name, and all are for peers that exist", () => {
@@ -270,7 +288,7 @@ Deno.test("without ours there is no ratio", () => {
 
 Deno.test("everyone who is not installed is named", async () => {
   const { missing } = recordsOf(task, await compare(small[0], local({ ours: ours() }), PLAN));
-  assertEquals(missing.map(({ subject }) => subject), peerNames.filter((name) => name !== "ours"));
+  assertEquals(missing.map(({ subject }) => subject), peersFor(small[0]).filter((name) => name !== "ours"));
   assert(missing.every(({ reason }) => reason === "is not installed"));
 });
 

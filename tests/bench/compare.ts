@@ -5,7 +5,7 @@
 
 import { judge } from "./check.ts";
 import { measure, type Outcome, type Plan, type Subject } from "./measure.ts";
-import { peerNames } from "./peers/mod.ts";
+import { peerNames, typedPeers } from "./peers/mod.ts";
 import type { Answer, Request } from "./protocol.ts";
 import type { Workload } from "./workloads.ts";
 
@@ -39,9 +39,9 @@ export async function compare(workload: Workload, peers: Asked, plan: Plan): Pro
   return outcomes;
 }
 
-/** The names of those that a workload is for. */
+/** The names of those that a workload is for: by default all but those who are asked as people type. */
 export function peersFor({ only }: Workload): string[] {
-  return peerNames.filter((name) => only === undefined || only.includes(name));
+  return peerNames.filter((name) => only === undefined ? !typedPeers.includes(name) : only.includes(name));
 }
 
 function subjectOf(peer: string, peers: Asked): Subject {

@@ -70,7 +70,7 @@ export function recordsOf(
   for (const [subject, outcome] of outcomes) {
     if ("ns" in outcome) medians.set(subject, median(outcome.ns));
   }
-  const ours = medians.get("ours, as typed") ?? medians.get("ours");
+  const ours = medians.get("ours") ?? medians.get("ours, as typed");
   const records: Measurement[] = [];
   const missing: Missing[] = [];
   for (const [subject, outcome] of outcomes) {

@@ -23,6 +23,9 @@ export const loaders: Record<string, () => Promise<Peer>> = {
 /** The peers in `peers.py`. */
 export const pythonPeers = ["numpy article", "numpy best", "torch", "torch, as typed"];
 
+/** Those who are measured as people type first, and the lower limit for work with a new output. */
+export const typedPeers = ["ours, as typed", "torch, as typed", "fresh copy"];
+
 /** All peers, in the order of tables and figures. */
 export const peerNames: readonly string[] = [
   "ours, workspace",

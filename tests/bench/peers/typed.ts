@@ -36,12 +36,13 @@ function dropoutForward({ x: data, shape, p }: Given): Call<Tensor> {
 }
 
 function batchNorm({ x: data, y, weight, bias, shape, dtype }: Given, withBackward: boolean): Call<Tensor> {
-  const [x, gradOutput] = [new Tensor(data, shape), new Tensor(y, shape)];
+  const x = new Tensor(data, shape);
   const norm = new BatchNorm(shape[1], { dtype });
   norm.weight!.data.set(weight);
   norm.bias!.data.set(bias);
   const read = ({ data }: Tensor) => data;
   if (!withBackward) return { run: () => norm(x), read };
+  const gradOutput = new Tensor(y, shape);
   return { run: () => (norm(x), norm.backward(gradOutput)), read };
 }
 
