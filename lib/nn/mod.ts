@@ -3,7 +3,7 @@
  * PyTorch's names and conventions.
  *
  * A step of training is: forward, loss, backward, step. Each backward pass overwrites the gradients, so that there is
- * nothing to set to zero.
+ * nothing to set to zero. `backward` also gives the gradient for the input; `backwardParameters` leaves that out.
  *
  * @example
  * ```ts
@@ -15,7 +15,7 @@
  * const [x, y] = [tensor([[0, 1], [1, 0]]), tensor([[1], [-1]])];
  * for (let i = 0; i < 100; i++) {
  *   const { loss, grad } = mseLoss(model(x), y);
- *   model.backward(grad);
+ *   model.backwardParameters(grad);
  *   optimizer.step();
  *   if (i % 20 === 0) console.log(loss); // falls
  * }
