@@ -407,6 +407,8 @@ Deno.test("an optimizer's state fits the optimizer that it came from, and no oth
   const few = new Adam(model.parameters().slice(0, 2), { lr: 0.01, weightDecay: 0.01 });
   assertThrows(() => few.setState(adam.getState()), TypeError, "needs 2 tensors");
   assertThrows(() => adam.setState(null as never), TypeError, "Not a saved state of Adam");
+  const mixed = [{ name: "w", value: ones([300], "float32"), grad: ones([300]) }];
+  assertThrows(() => new Adam(mixed), TypeError, "float64 of shape [300] and float32 of shape [300]");
   const twice = [...model.parameters(), model.parameters()[0]];
   assertThrows(() => new SGD(twice, { lr: 1 }), TypeError, "positions 0 and");
 });

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { checkOptions, checkRange, describe, sameShape } from "../check.ts";
+import { checkOptions, checkRange, describe, formatShape, sameShape } from "../check.ts";
 import type { Parameter } from "../layer.ts";
 import * as simd from "../simd/training.ts";
 import { type FloatArray, type SavedTensor, Tensor, tensor, zeros } from "../tensor/mod.ts";
@@ -81,6 +81,14 @@ export abstract class Optimizer {
       if (!(value instanceof Tensor && grad instanceof Tensor)) {
         throw new TypeError(
           `An optimizer needs parameters, as model.parameters() gives them, got ${describe(parameter)}`,
+        );
+      }
+      if (!sameShape(value.shape, grad.shape) || value.dtype !== grad.dtype) {
+        throw new TypeError(
+          `An optimizer needs gradients of their values' shape and type; at position ${i} they are ` +
+            `${grad.dtype} of shape ${formatShape(grad.shape)} and ${value.dtype} of shape ${
+              formatShape(value.shape)
+            }`,
         );
       }
       const before = places.get(value);
@@ -275,7 +283,7 @@ export class Adam extends Optimizer {
   override step(): void {
     const [beta1, beta2] = this.betas;
     this.steps++;
-    const exact: simd.AdamStep = {
+    const numbers: simd.AdamStep = {
       lr: this.lr / (1 - beta1 ** this.steps),
       beta1,
       alpha1: 1 - beta1,
@@ -285,13 +293,20 @@ export class Adam extends Optimizer {
       eps: this.eps,
       decay: this.weightDecay,
     };
+    const rounded = { ...numbers };
+    for (const name of Object.keys(rounded) as (keyof typeof rounded)[]) {
+      rounded[name] = Math.fround(rounded[name]);
+    }
     this.parameters.forEach(({ value: { data }, grad }, k) => {
-      const [mean, square] = [this.momentOf("mean", k), this.momentOf("square", k)];
-      if (data instanceof Float64Array) stepDouble(data, grad.data, mean, square, exact);
-      else stepSingle(data, grad.data as Float32Array, mean as Float32Array, square as Float32Array, exact);
+      const arrays: FloatArray[] = [data, grad.data, this.momentOf("mean", k), this.momentOf("square", k)];
+      if (data instanceof Float64Array) stepDouble(...arrays as Arrays<FloatArray>, numbers);
+      else stepSingle(...arrays as Arrays<Float32Array>, rounded);
     });
   }
 }
+
+/** The weights, their gradient, and its mean and mean square. */
+type Arrays<A> = [w: A, grad: A, mean: A, square: A];
 
 function stepDouble(
   w: FloatArray,
@@ -309,17 +324,17 @@ function stepDouble(
   }
 }
 
+/** The same with each operation rounded to float32. */
 function stepSingle(
   w: Float32Array,
   grad: Float32Array,
   mean: Float32Array,
   square: Float32Array,
-  exact: simd.AdamStep,
+  step: simd.AdamStep,
 ): void {
+  if (simd.adam(w, grad, mean, square, step)) return;
+  const { lr, beta1, alpha1, beta2, alpha2, root, eps, decay } = step;
   const round = Math.fround;
-  const step = Object.fromEntries(Object.entries(exact).map(([name, value]) => [name, round(value)]));
-  const { lr, beta1, alpha1, beta2, alpha2, root, eps, decay } = step as unknown as simd.AdamStep;
-  if (simd.adam(w, grad, mean, square, step as unknown as simd.AdamStep)) return;
   for (let i = 0; i < w.length; i++) {
     const g = round(grad[i] + round(decay * w[i]));
     mean[i] = round(beta1 * mean[i]) + round(alpha1 * g);
