@@ -59,8 +59,7 @@ export interface AuditReport {
  * Audits a model in its present mode: it lists the layers that are still training and those that can be random, and
  * compares forward passes bit for bit.
  *
- * Afterwards the model is as before: modes are not touched, each pass gets a copy of `x`, and `snapshot()` puts back what
- * passes change.
+ * Afterwards the model is as before, as far as `snapshot()` goes: modes are not touched, and each pass gets a copy of `x`.
  *
  * What it cannot see: dropout that a `forward` applies as a function, or any other draw from a stream that is no property
  * of a layer. Only the passes can catch that, by chance, and they advance that stream. What it does not check: that the
@@ -157,9 +156,15 @@ function complaints({ stillTraining, random, repeated }: Omit<AuditReport, "ok" 
     ? "; no dropout layer explains it: a forward draws, or remembers, by itself"
     : "";
   lines.push(
-    `pass ${run} differs from pass 1, first at [${index.join(", ")}]: ${first}, then ${later}${hidden}`,
+    `pass ${run} differs from pass 1, first at [${index.join(", ")}]: ${show(first)}, then ${
+      show(later)
+    }${hidden}`,
   );
   return lines;
+}
+
+function show(value: number): string {
+  return Object.is(value, -0) ? "-0" : String(value);
 }
 
 function list(layers: readonly AuditedLayer[]): string {

@@ -45,12 +45,16 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
  * @throws {TypeError} if the options are not an object, or hold another name.
  */
 export function checkOptions(where: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+  // Only plain objects: a stream in this place has names of its own, and none of them is an option.
+  const prototype = typeof options === "object" && options !== null
+    ? Object.getPrototypeOf(options)
+    : undefined;
+  if (prototype !== Object.prototype && prototype !== null) {
     throw new TypeError(
       `${where}: the last argument holds options, as ${example(known)}, got ${describe(options)}`,
     );
   }
-  for (const name in options) {
+  for (const name in options as object) {
     if (known.includes(name)) continue;
     const allowed = known.length === 0 ? "it takes no options" : `its options are ${known.join(", ")}`;
     throw new TypeError(`${where} has no option ${JSON.stringify(name)}; ${allowed}`);

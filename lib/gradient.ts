@@ -3,7 +3,7 @@
  * @module
  */
 
-import { checkFunction, checkOptions, checkRange } from "./check.ts";
+import { checkFunction, checkOptions, checkRange, describe } from "./check.ts";
 import { Layer } from "./layer.ts";
 import { Tensor, zeros } from "./tensor/mod.ts";
 import { checkTensor, sameNumbers } from "./tensor/tensor.ts";
@@ -89,7 +89,11 @@ export function numericalGradient(
   const gradient = zeros(x.shape);
   for (let i = 0; i < x.size; i++) {
     const [left, right] = neighbours(x, i, step);
-    gradient.data[i] = (f(right.x) - f(left.x)) / (right.at - left.at);
+    const [low, high] = [f(left.x), f(right.x)];
+    if (typeof low !== "number" || typeof high !== "number") {
+      throw new TypeError(`numericalGradient needs a function that gives a number, got ${describe(low)}`);
+    }
+    gradient.data[i] = (high - low) / (right.at - left.at);
   }
   return gradient;
 }

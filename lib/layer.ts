@@ -36,6 +36,9 @@ export abstract class Callable {
   /** Returns the function instead of a plain object. */
   constructor() {
     const call = (x: Tensor, options?: object): Tensor => (call as Layer).forward(x, options);
+    // A function's own name and length are read-only; a layer may have attributes of these names.
+    Object.defineProperty(call, "name", { value: new.target.name, writable: true });
+    Object.defineProperty(call, "length", { value: 1, writable: true });
     return Object.setPrototypeOf(call, new.target.prototype);
   }
 }
@@ -70,12 +73,17 @@ export interface LoadReport {
   unexpectedKeys: string[];
 }
 
-/** Parameters from tensors, each with a gradient of zeros; `null` is left out. */
+/** The gradient that belongs to each tensor: always the same one, however often parameters are asked for. */
+const gradients = new WeakMap<Tensor, Tensor>();
+
+/** Parameters from tensors, each with a gradient of its own, at first zeros; `null` is left out. */
 export function parametersFrom(tensors: Readonly<Record<string, Tensor | null>>): readonly Parameter[] {
   return Object.entries(tensors ?? {}).flatMap(([name, value]) => {
     if (value === null) return [];
     checkTensor(`parametersFrom: ${name}`, value);
-    return [{ name, value, grad: zeros(value.shape, value.dtype) }];
+    const grad = gradients.get(value) ?? zeros(value.shape, value.dtype);
+    gradients.set(value, grad);
+    return [{ name, value, grad }];
   });
 }
 
@@ -83,7 +91,35 @@ export function parametersFrom(tensors: Readonly<Record<string, Tensor | null>>)
  * Base of all layers.
  *
  * A layer of one's own has `forward` and `backward`. Its layers, streams and what a pass leaves for the next one are
- * ordinary properties: those with `#` stay hidden from `train`, `parameters`, `snapshot` and all else below.
+ * ordinary properties: those with `#` stay hidden from `train`, `parameters`, `snapshot` and all else below. Tensors that
+ * are to be trained are named by `ownParameters`, and `backward` writes their gradients:
+ *
+ * @example
+ * ```ts
+ * import { gradcheck, Layer, Linear, multiply, ones, parametersFrom, sum, type Tensor } from "./mod.ts";
+ *
+ * class Scaled extends Layer { // y = gain · (x·Wᵀ + b)
+ *   readonly linear = new Linear(3, 2, { seed: 1 });
+ *   readonly gain = ones([2]);
+ *   private z = this.gain;
+ *   override ownParameters() {
+ *     return parametersFrom({ gain: this.gain });
+ *   }
+ *   override forward(x: Tensor): Tensor {
+ *     this.z = this.linear(x);
+ *     return multiply(this.z, this.gain);
+ *   }
+ *   override backward(gradOutput: Tensor): Tensor {
+ *     const [{ grad }] = this.ownParameters();
+ *     grad.data.set(sum(multiply(gradOutput, this.z), { axis: 0 }).data);
+ *     return this.linear.backward(multiply(gradOutput, this.gain));
+ *   }
+ *   protected override extraRepr() {
+ *     return "2";
+ *   }
+ * }
+ * console.log(gradcheck(new Scaled(), ones([4, 3])).ok); // true: input, gain, linear.weight and linear.bias
+ * ```
  */
 export abstract class Layer extends Callable {
   #training = true;
@@ -174,7 +210,8 @@ export abstract class Layer extends Callable {
   }
 
   /**
-   * Copies of all parameters and buffers, under the names that PyTorch gives them.
+   * Copies of all parameters and buffers, under the names that PyTorch gives them (but one name where two properties hold
+   * the same layer).
    *
    * @example
    * ```ts
@@ -248,6 +285,14 @@ export abstract class Layer extends Callable {
         }]`,
       );
     }
+    for (const [name, stream] of streams) {
+      const twin = needed.find((other) => streams.get(other) === stream)!;
+      if (JSON.stringify(states[name]) !== JSON.stringify(states[twin])) {
+        throw new TypeError(
+          `loadStreamStates: ${twin} and ${name} are one stream here, but their saved states differ`,
+        );
+      }
+    }
     const before = this.streamStates();
     try {
       streams.forEach((stream, name) => stream.setState(states[name]));
@@ -259,7 +304,8 @@ export abstract class Layer extends Callable {
 
   /**
    * Remembers all that passes and steps change in this layer and in the layers in it: parameters, gradients, buffers,
-   * streams, modes, and what forward passes left.
+   * streams, modes, and which values properties have. Tensors, masks and streams inside arrays and plain objects are
+   * remembered, too; but what else is changed inside them, as a list that grows, stays changed.
    *
    * @returns Puts it all back.
    */
@@ -282,13 +328,30 @@ export abstract class Layer extends Callable {
     return `${name}(${this.extraRepr()}\n  ${lines.join("\n  ")}\n)`;
   }
 
+  /**
+   * Refuses: JSON would keep nothing of a function, as which layers are called.
+   *
+   * @throws {TypeError} that says what to save instead.
+   */
+  toJSON(): never {
+    throw new TypeError(
+      `A ${this.constructor.name} cannot be saved as JSON itself; save its stateDict() and its streamStates()`,
+    );
+  }
+
   /** What `console.log` and a notebook print. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }
 
   #streams(): [name: string, stream: RandomStream][] {
-    return Object.entries(this).filter(([, value]) => isStream(value));
+    return Object.entries(this).flatMap(([name, value]) => {
+      if (isStream(value)) return [[name, value]];
+      if (!Array.isArray(value)) return [];
+      return value.flatMap((item, i): [string, RandomStream][] =>
+        isStream(item) ? [[`${name}.${i}`, item]] : []
+      );
+    });
   }
 
   #namedStreams(): Map<string, RandomStream> {

@@ -20,6 +20,7 @@
 
 export * from "./tensor/mod.ts";
 export * from "./random/mod.ts";
+export { type Interval } from "./check.ts";
 export { drawMask, type DrawMaskOptions, Mask } from "./mask.ts";
 export { Workspace } from "./workspace.ts";
 export { Layer, type LoadReport, type Parameter, parametersFrom } from "./layer.ts";

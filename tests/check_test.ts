@@ -252,6 +252,10 @@ Deno.test("an option that nobody knows is refused by every function that takes o
       TypeError,
     );
     assert(error.message.includes('no option "sead"'), `${name}: ${error.message}`);
+    for (const wrong of [new library.FastStream(1), new Map([["seed", 1]]), new library.TorchGenerator(1)]) {
+      const refused = () => use(exported[name as keyof typeof exported], args.with(-1, wrong));
+      assertThrows(refused, TypeError, "the last argument holds options");
+    }
   }
 });
 
@@ -289,6 +293,14 @@ Deno.test("sizes may be shapes: streams answer with a tensor of that shape, as N
   assertEquals(new TorchGenerator(0).rand([2, 3]).dtype, "float32");
   assertEquals(new FastStream(0).standardNormal([2, 3]).data, new FastStream(0).standardNormal(6));
   assertThrows(() => new RandomState(0).randn([2, 3] as never), TypeError, "one by one, as in randn(2, 3)");
+  const untyped = numpy as unknown as Record<string, (...lengths: number[]) => void>;
+  for (const method of ["random", "standardNormal"]) {
+    assertThrows(
+      () => untyped[method](2, 3),
+      TypeError,
+      "takes one size: a number such as 6, or a shape such as [2, 3]",
+    );
+  }
   for (const size of [2.5, -1, NaN, Infinity]) {
     assertThrows(
       () => defaultRng(0).standardNormal(size),

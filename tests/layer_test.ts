@@ -488,3 +488,66 @@ Deno.test("gradcheck changes nothing, also if it is given a parameter's own tens
   assertEquals(norm.stateDict(), state, "running statistics stay");
   assertThrows(() => norm.backward(x), Error, "call forward(x) first");
 });
+
+// What people write
+
+/** As the documentation says: parameters are named when they are asked for, streams and layers lie in properties. */
+class Written extends Sequential {
+  readonly gain = ones([2]);
+  readonly streams = [new FastStream(1), defaultRng(2)];
+  readonly head = new Linear(2, 2, { seed: 3 });
+  override name = "encoder";
+  override ownParameters(): readonly Parameter[] {
+    return parametersFrom({ gain: this.gain });
+  }
+}
+
+Deno.test("parameters keep their gradients, however often they are asked for", () => {
+  const model = new Written(new ReLU());
+  const optimizer = new SGD(model.parameters(), { lr: 1 });
+  model.ownParameters()[0].grad.data.fill(0.25);
+  optimizer.step();
+  assertEquals(model.gain.toArray(), [0.75, 0.75]);
+});
+
+Deno.test("streams in arrays, layers beside those in the row, and a name of one's own are all kept", () => {
+  const model = new Written(new Linear(2, 2, { seed: 4 }), new ReLU());
+  const names = ["gain", "0.weight", "0.bias", "head.weight", "head.bias"];
+  assertEquals(model.parameters().map(({ name }) => name), names);
+  assertEquals(Object.keys(model.streamStates()), ["streams.0", "streams.1"]);
+  assert(model.isRandom);
+  assertEquals(model.name, "encoder");
+  assert(!model.eval().head.training);
+  assertEquals(new ReLU().name, "ReLU");
+});
+
+Deno.test("weights that are replaced are the model's weights, with gradients of their own", () => {
+  const linear = new Linear(2, 2, { seed: 1 });
+  (linear as { weight: Tensor }).weight = ones([2, 2]);
+  assertEquals(linear.stateDict().weight.toArray(), [[1, 1], [1, 1]]);
+  assert(gradcheck(linear, normals([3, 2])).ok);
+});
+
+Deno.test("what would be lost without a word is refused", () => {
+  const model = new Written(new ReLU());
+  assertThrows(() => JSON.stringify({ model }), TypeError, "save its stateDict()");
+  const rng = new FastStream(1);
+  const shared = new Sequential(new InvertedDropout(0.5, { rng }), new InvertedDropout(0.5, { rng }));
+  const states = shared.streamStates();
+  const other = { ...states, "1.rng": new FastStream(2).getState() };
+  assertThrows(() => shared.loadStreamStates(other), TypeError, "0.rng and 1.rng are one stream here");
+  const own = new InvertedDropout(0.5, { seed: 1 });
+  own.rng = defaultRng(1);
+  assertThrows(() => own.resetRng(), TypeError, "belongs to whoever made it");
+  class Forgot extends DropoutLayer {
+    protected override drop(x: Tensor) {
+      return x as never;
+    }
+  }
+  assertThrows(() => new Forgot(0.5, { seed: 1 })(ones([2])), TypeError, "drop must return { output, pass }");
+  const optimizer = new Adam(new Linear(1, 1, { seed: 1 }).parameters());
+  assertThrows(() => optimizer.lr = NaN, RangeError, "lr must be a number in [0, ∞), got NaN");
+  const linear = new Linear(2, 2, { seed: 1, dtype: "float32" });
+  linear(ones([1, 2], "float32"));
+  assertThrows(() => linear.backward(ones([1, 2])), TypeError, "needs a float32 gradient");
+});

@@ -86,7 +86,6 @@ export class BatchNorm extends Layer {
   readonly runningVar: Tensor | null;
   /** What the last forward pass left for the backward pass. */
   protected pass: BatchNormPass | undefined = undefined;
-  readonly #parameters: readonly Parameter[];
   readonly #numBatchesTracked = zeros([]);
   #momentum: number | null = null;
 
@@ -115,7 +114,6 @@ export class BatchNorm extends Layer {
     this.bias = affine ? zeros(shape, dtype) : null;
     this.runningMean = trackRunningStats ? zeros(shape, dtype) : null;
     this.runningVar = trackRunningStats ? ones(shape, dtype) : null;
-    this.#parameters = parametersFrom({ weight: this.weight, bias: this.bias });
   }
 
   /** How many batches the running statistics have seen; set it along with them. */
@@ -149,7 +147,8 @@ export class BatchNorm extends Layer {
 
   /** γ and β, unless the layer was made without them. */
   override ownParameters(): readonly Parameter[] {
-    return this.#parameters;
+    const { weight, bias } = this;
+    return parametersFrom({ weight, bias });
   }
 
   /** The running statistics, unless the layer was made without them, under PyTorch's names. */
@@ -194,7 +193,7 @@ export class BatchNorm extends Layer {
    */
   override backward(gradOutput: Tensor, options: OutOptions = {}): Tensor {
     const { gradInput, gradWeight, gradBias } = batchNormBackward(gradOutput, recall(this.pass), options);
-    for (const { name, grad } of this.#parameters) {
+    for (const { name, grad } of this.ownParameters()) {
       grad.data.set((name === "weight" ? gradWeight : gradBias).data);
     }
     return gradInput;

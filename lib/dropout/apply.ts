@@ -14,13 +14,16 @@ import { checkTensor, resultTensor } from "../tensor/tensor.ts";
 
 /** Options of the functional forms. */
 export interface DropoutOptions extends OutOptions {
-  /** The stream that the mask is drawn from. Required while training, unless a mask is given or nothing is random. */
+  /** The stream that the mask is drawn from. Required while training, unless p is 0 or a mask is given. */
   rng?: RandomStream | undefined;
   /** True (default): a mask is drawn and applied. */
-  training?: boolean;
-  /** Use this mask and draw none; it may be smaller and broadcast to the input, as [N, C, 1, 1] to [N, C, H, W]. */
+  training?: boolean | undefined;
+  /**
+   * While training, use this mask and draw none; it may be smaller and broadcast to the input, as [N, C, 1, 1] to
+   * [N, C, H, W].
+   */
   mask?: Mask | undefined;
-  /** Receives the mask that is drawn, so that nothing is allocated; shaped like the input. */
+  /** Receives the mask, if one is drawn, so that nothing is allocated; shaped like the input. */
   maskOut?: Mask | undefined;
 }
 

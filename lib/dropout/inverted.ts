@@ -3,6 +3,7 @@
  * @module
  */
 
+import { checkDropProbability } from "../mask.ts";
 import type { OutOptions, Tensor } from "../tensor/mod.ts";
 import {
   dropout,
@@ -67,6 +68,7 @@ export function invertedDropoutBackward(
 
 /** 1/(1 − p), computed as the article does; 0 at p = 1, where nothing survives. */
 export function survivorScale(p: number): number {
+  checkDropProbability(p);
   return p === 1 ? 0 : 1 / (1 - p);
 }
 

@@ -8,7 +8,7 @@ import { Layer } from "../layer.ts";
 import { checkDropProbability, type Mask } from "../mask.ts";
 import { FastStream, type RandomStream, type Seed, type StreamOptions } from "../random/mod.ts";
 import { streamFrom } from "../random/stream_options.ts";
-import type { OutOptions, Tensor } from "../tensor/mod.ts";
+import { type OutOptions, Tensor } from "../tensor/mod.ts";
 import { dropoutBackward, type DropoutOptions, type DropoutPass, type DropoutResult } from "./apply.ts";
 
 /** Options of the layers: a stream, or a seed; by default a fast stream with fresh entropy. */
@@ -51,12 +51,14 @@ export abstract class DropoutLayer<Noise extends Mask | Tensor = Mask> extends L
   rng: RandomStream;
   /** What the last forward pass left for the backward pass. */
   protected pass: DropoutPass<Noise> | undefined = undefined;
-  readonly #start: object | undefined;
+  /** The layer's own stream, and where it began. */
+  #own: { rng: RandomStream; start: object } | undefined;
 
   /**
    * A layer in training mode.
    *
-   * @param p Drop probability, in [0, 1) unless the interval says otherwise. Default 0.5.
+   * @param p Drop probability. Default 0.5.
+   * @param interval Where `p` has to lie. Default "[0, 1)".
    * @param options.rng Any stream; it belongs to whoever made it.
    * @param options.seed Short for a FastStream of the layer's own with that seed; by default fresh entropy.
    * @throws {RangeError} if `p` is NaN or outside, or the seed is negative or fractional.
@@ -70,7 +72,7 @@ export abstract class DropoutLayer<Noise extends Mask | Tensor = Mask> extends L
     this.seed = options.seed;
     this.rng = streamFrom(this.constructor.name, options, (seed) => this.freshStream(seed)) ??
       this.freshStream();
-    this.#start = options.rng === undefined ? this.rng.getState() : undefined;
+    this.#own = options.rng === undefined ? { rng: this.rng, start: this.rng.getState() } : undefined;
   }
 
   /** The stream that a seed stands for; without one, with fresh entropy. */
@@ -99,14 +101,15 @@ export abstract class DropoutLayer<Noise extends Mask | Tensor = Mask> extends L
    * @throws {RangeError} if the seed is negative or fractional; nothing is changed then.
    */
   resetRng(seed?: Seed): void {
-    if (this.#start === undefined) {
+    if (this.#own?.rng !== this.rng) {
       throw new TypeError(
         `This ${this.constructor.name} draws from a stream that was given to it, and that belongs to whoever made it: ` +
           "reset it there with setState(…), or make the layer with { seed }",
       );
     }
-    if (seed !== undefined) this.rng = this.freshStream(seed);
-    else this.rng.setState(this.#start);
+    if (seed === undefined) return this.rng.setState(this.#own.start);
+    this.rng = this.freshStream(seed);
+    this.#own = { ...this.#own, rng: this.rng };
   }
 
   /**
@@ -126,6 +129,9 @@ export abstract class DropoutLayer<Noise extends Mask | Tensor = Mask> extends L
   /** A forward pass with masks from this stream. */
   protected draw(x: Tensor, options: DropoutForwardOptions, rng: RandomStream): Tensor {
     const { output, pass } = this.drop(x, { ...options, rng, training: this.training });
+    if (!(output instanceof Tensor) || pass === undefined) {
+      throw new TypeError(`${this.constructor.name}: drop must return { output, pass }`);
+    }
     this.pass = pass;
     return output;
   }

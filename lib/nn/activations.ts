@@ -20,6 +20,12 @@ export abstract class ActivationLayer extends Layer {
   /** What the last forward pass left for the backward pass: a copy of the output. */
   protected pass: Tensor | undefined = undefined;
 
+  /** A layer in training mode; it has no options. */
+  constructor(options: Record<string, never> = {}) {
+    super();
+    checkOptions(this.constructor.name, options, []);
+  }
+
   /** The function of each element of `x`, into `y`, which may be `x`. */
   protected abstract activate(x: FloatArray, y: FloatArray): void;
 

@@ -43,13 +43,12 @@ export class Linear extends Layer {
   readonly inFeatures: number;
   /** Length of an output row. */
   readonly outFeatures: number;
-  /** W, of shape [outFeatures, inFeatures]. */
+  /** W, of shape [outFeatures, inFeatures]; its numbers are set by `weight.data.set(…)`, or by `loadStateDict`. */
   readonly weight: Tensor;
   /** b, of shape [outFeatures]; `null` without bias. */
   readonly bias: Tensor | null;
   /** What the last forward pass left for the backward pass: a copy of its input. */
   protected pass: Tensor | undefined = undefined;
-  readonly #parameters: readonly Parameter[];
 
   /**
    * Draws weights, and then biases, from PyTorch's default distribution, uniform in ±1/√inFeatures.
@@ -82,12 +81,12 @@ export class Linear extends Layer {
     for (let i = 0; i < drawn.length; i++) drawn[i] = bound * (2 * drawn[i] - 1);
     this.weight = new Tensor(drawn.slice(0, size), [outFeatures, inFeatures]);
     this.bias = bias ? new Tensor(drawn.slice(size)) : null;
-    this.#parameters = parametersFrom({ weight: this.weight, bias: this.bias });
   }
 
   /** W, and b unless the layer was made without it. */
   override ownParameters(): readonly Parameter[] {
-    return this.#parameters;
+    const { weight, bias } = this;
+    return parametersFrom({ weight, bias });
   }
 
   /**
@@ -127,7 +126,12 @@ export class Linear extends Layer {
   override backwardParameters(gradOutput: Tensor): void {
     const input = recall(this.pass);
     checkTensor("Linear.backward", gradOutput, [input.shape[0], this.outFeatures]);
-    const [weight, bias] = this.#parameters;
+    if (gradOutput.dtype !== input.dtype) {
+      throw new TypeError(
+        `Linear.backward needs a ${input.dtype} gradient, as the input was, got ${gradOutput.dtype}`,
+      );
+    }
+    const [weight, bias] = this.ownParameters();
     matmul(gradOutput, input, { transposeA: true, out: weight.grad });
     bias?.grad.data.set(sum(gradOutput, { axis: 0 }).data);
   }

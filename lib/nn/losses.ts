@@ -4,7 +4,7 @@
  */
 
 import { checkOptions, checkProbability, describe, formatShape, sameShape } from "../check.ts";
-import { type Tensor, zeros } from "../tensor/mod.ts";
+import { Tensor, zeros } from "../tensor/mod.ts";
 import { checkTensor } from "../tensor/tensor.ts";
 import { logSoftmax } from "./softmax.ts";
 
@@ -64,17 +64,18 @@ export function mseLoss(output: Tensor, target: Tensor): LossResult {
  * ```
  *
  * @param logits Shape [N, C], not empty.
- * @param classes The class of each sample, N integers in [0, C).
+ * @param targets The class of each sample, N integers in [0, C), in a list or a tensor of shape [N].
  * @param options.labelSmoothing s: the target is 1 − s + s/C for the sample's class, s/C for each other one.
  * @throws {TypeError} if logits do not have two axes, or there is not one class for each sample.
  * @throws {RangeError} if a class or the smoothing is out of range, or there are no samples.
  */
 export function crossEntropy(
   logits: Tensor,
-  classes: ArrayLike<number>,
+  targets: ArrayLike<number> | Tensor,
   options: CrossEntropyOptions = {},
 ): LossResult {
   checkTensor("crossEntropy", logits);
+  const classes = targets instanceof Tensor ? targets.data : targets;
   checkClasses(logits, classes);
   checkOptions("crossEntropy", options, ["labelSmoothing"]);
   const { labelSmoothing = 0 } = options;
@@ -105,7 +106,7 @@ function checkClasses(logits: Tensor, classes: ArrayLike<number>): void {
     );
   }
   if (classes?.length !== n) {
-    const came = classes?.length === undefined ? describe(classes) : `${classes.length}`;
+    const came = classes?.length === undefined ? describe(classes) : `${classes.length} of them`;
     throw new TypeError(`crossEntropy needs one class for each of the ${n} samples, got ${came}`);
   }
   for (let i = 0; i < n; i++) {

@@ -46,8 +46,7 @@ export interface OptimizerState {
 export abstract class Optimizer {
   /** What is optimized. */
   readonly parameters: readonly Parameter[];
-  /** Learning rate; may be changed between steps. */
-  lr: number;
+  #lr = 0;
   /** Weight of the penalty ½·‖w‖². */
   readonly weightDecay: number;
   /** How many steps were taken. */
@@ -99,7 +98,6 @@ export abstract class Optimizer {
       }
       places.set(value, i);
     });
-    checkRange("lr", lr);
     checkRange("weightDecay", weightDecay);
     if (!Array.isArray(moments)) throw new TypeError(`moments must be names, got ${describe(moments)}`);
     this.parameters = [...parameters];
@@ -107,6 +105,17 @@ export abstract class Optimizer {
     this.weightDecay = weightDecay;
     const fresh = () => parameters.map(({ value }) => zeros(value.shape, value.dtype));
     this.#moments = Object.fromEntries(moments.map((name) => [name, fresh()]));
+  }
+
+  /** Learning rate; may be changed between steps. */
+  get lr(): number {
+    return this.#lr;
+  }
+
+  /** Refuses what is no rate. @throws {RangeError | TypeError} if it is no number in [0, ∞). */
+  set lr(lr: number) {
+    checkRange("lr", lr);
+    this.#lr = lr;
   }
 
   /** One step along the gradients as they are now. */

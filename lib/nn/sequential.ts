@@ -48,9 +48,9 @@ export class Sequential extends Layer {
     this.#layers = [...layers];
   }
 
-  /** The layers, first to last, under their positions as names: "0", "1", … */
+  /** The layers, first to last, under their positions as names: "0", "1", …; then those that a subclass has besides. */
   override namedChildren(): readonly (readonly [name: string, layer: Layer])[] {
-    return this.#layers.map((layer, i) => [String(i), layer]);
+    return [...this.#layers.map((layer, i) => [String(i), layer] as const), ...super.namedChildren()];
   }
 
   /** First to last. */

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { formatShape } from "../check.ts";
+import { checkOptions, formatShape } from "../check.ts";
 import { type FloatArray, Tensor } from "../tensor/mod.ts";
 import { allocate, checkTensor } from "../tensor/tensor.ts";
 
@@ -14,8 +14,9 @@ import { allocate, checkTensor } from "../tensor/tensor.ts";
  * @returns A new tensor of the same shape and type, whose rows add up to 1.
  * @throws {TypeError} if `x` is not a tensor, or is a scalar.
  */
-export function softmax(x: Tensor): Tensor {
+export function softmax(x: Tensor, options: Record<string, never> = {}): Tensor {
   checkTensor("softmax", x);
+  checkOptions("softmax", options, []);
   const length = x.shape.at(-1);
   if (length === undefined) {
     throw new TypeError(`softmax needs at least one axis, got shape ${formatShape(x.shape)}`);

@@ -10,7 +10,7 @@ import { shuffledIntegers } from "./integers.ts";
 import { toDouble } from "./pcg64.ts";
 import type { Seed } from "./seed.ts";
 import { SeedSequence } from "./seed_sequence.ts";
-import { drawSized, type Size } from "./size.ts";
+import { checkOneSize, drawSized, type Size } from "./size.ts";
 import { bitsFor, checkBits, checkRoom, type NormalStream } from "./stream.ts";
 import { fillStandardNormal, standardNormal, type WordSource } from "./ziggurat.ts";
 
@@ -129,7 +129,8 @@ export class FastStream implements NormalStream {
   random(size: number): Float64Array;
   /** A tensor of them. */
   random(shape: Shape): Tensor;
-  random(size?: Size): number | Float64Array | Tensor {
+  random(size?: Size, ...more: never[]): number | Float64Array | Tensor {
+    checkOneSize("random", more);
     if (size === undefined) return this.#source().nextDouble();
     return drawSized<Float64Array>("random", size, "float64", (out) => this.fillUniform(out));
   }
@@ -140,7 +141,8 @@ export class FastStream implements NormalStream {
   standardNormal(size: number): Float64Array;
   /** A tensor of them. */
   standardNormal(shape: Shape): Tensor;
-  standardNormal(size?: Size): number | Float64Array | Tensor {
+  standardNormal(size?: Size, ...more: never[]): number | Float64Array | Tensor {
+    checkOneSize("standardNormal", more);
     if (size === undefined) return standardNormal(this.#source());
     return drawSized<Float64Array>("standardNormal", size, "float64", (out) => this.fillNormal(out));
   }

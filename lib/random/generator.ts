@@ -9,7 +9,7 @@ import { integerBelow, shuffledIntegers } from "./integers.ts";
 import { PCG64 } from "./pcg64.ts";
 import type { Seed } from "./seed.ts";
 import { SeedSequence } from "./seed_sequence.ts";
-import { drawSized, type Size } from "./size.ts";
+import { checkOneSize, drawSized, type Size } from "./size.ts";
 import { bitsFor, checkBits, checkRoom, type NormalStream, NumpyStream } from "./stream.ts";
 import { DrawnAhead, fillStandardNormal, standardNormal } from "./ziggurat.ts";
 
@@ -65,7 +65,8 @@ export class Generator extends NumpyStream<PCG64> implements NormalStream {
   standardNormal(size: number): Float64Array;
   /** A tensor of them. */
   standardNormal(shape: Shape): Tensor;
-  standardNormal(size?: Size): number | Float64Array | Tensor {
+  standardNormal(size?: Size, ...more: never[]): number | Float64Array | Tensor {
+    checkOneSize("standardNormal", more);
     if (size === undefined) return standardNormal(this.bitGenerator);
     return drawSized<Float64Array>("standardNormal", size, "float64", (out) => this.fillNormal(out));
   }

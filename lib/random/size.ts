@@ -39,3 +39,10 @@ export function countOf(where: string, size: Size): number {
   checkInteger(`${where}: size`, size);
   return size;
 }
+
+/** Refuses lengths one by one, as in `random(2, 3)`: the second would pass silently. @throws {TypeError} if there are. */
+export function checkOneSize(where: string, more: readonly unknown[]): void {
+  if (more.length > 0) {
+    throw new TypeError(`${where} takes one size: a number such as 6, or a shape such as [2, 3]`);
+  }
+}

@@ -6,7 +6,7 @@
 import { checkInteger, describe } from "../check.ts";
 import { type FloatArray, type Shape, Tensor } from "../tensor/mod.ts";
 import { binomialTrial } from "./binomial.ts";
-import { countOf, drawSized, type Size } from "./size.ts";
+import { checkOneSize, countOf, drawSized, type Size } from "./size.ts";
 
 /** The largest double that a bit generator gives. */
 const LARGEST = 1 - 2 ** -53;
@@ -133,7 +133,8 @@ export abstract class NumpyStream<Bits extends BitGenerator = BitGenerator> impl
   random(size: number): Float64Array;
   /** A tensor of them. */
   random(shape: Shape): Tensor;
-  random(size?: Size): number | Float64Array | Tensor {
+  random(size?: Size, ...more: never[]): number | Float64Array | Tensor {
+    checkOneSize("random", more);
     if (size === undefined) return this.bitGenerator.nextDouble();
     return drawSized<Float64Array>("random", size, "float64", (out) => this.fillUniform(out));
   }

@@ -121,8 +121,8 @@ export function standardDeviation(x: Tensor, options: { correction?: number } = 
  * @throws {TypeError} if `x` is not a tensor, or is a scalar.
  * @throws {RangeError} if the last axis is empty.
  */
-export function argmax(x: Tensor): Int32Array {
-  checkTensor("argmax", x);
+export function argmax(x: Tensor, options: Record<string, never> = {}): Int32Array {
+  checked("argmax", x, options, []);
   const length = x.shape.at(-1);
   if (length === undefined) throw new TypeError("argmax needs at least one axis, got shape []");
   if (length === 0) {

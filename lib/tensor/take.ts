@@ -17,14 +17,15 @@ import { allocate, checkTensor, sizeOf, Tensor } from "./tensor.ts";
  * ```
  *
  * @param x Shape [N, …].
- * @param rows Integers in [0, N); a row may come more than once.
- * @returns A new tensor of shape [rows.length, …].
- * @throws {TypeError} if `x` is not a tensor with an axis, or `rows` is not a list.
+ * @param indices Integers in [0, N), in a list or a tensor; a row may come more than once.
+ * @returns A new tensor of shape [indices.length, …].
+ * @throws {TypeError} if `x` is not a tensor with an axis, or there is no list.
  * @throws {RangeError} if a row does not exist.
  */
-export function take(x: Tensor, rows: ArrayLike<number>): Tensor {
+export function take(x: Tensor, indices: ArrayLike<number> | Tensor): Tensor {
   checkTensor("take", x);
   if (x.ndim === 0) throw new TypeError("take needs a tensor with rows, got shape []");
+  const rows = indices instanceof Tensor ? indices.data : indices;
   if (typeof rows !== "object" || typeof rows?.length !== "number") {
     throw new TypeError(`take needs a list of rows such as [2, 0], got ${describe(rows)}`);
   }

@@ -163,20 +163,26 @@ export function tensor(values: NestedNumbers, dtype?: DType): Tensor;
 export function tensor(values: NumberArray, shape?: Shape, dtype?: DType): Tensor;
 /** The same with one axis. */
 export function tensor(values: NumberArray, dtype: DType): Tensor;
+/** A copy of a tensor, in its own type unless told otherwise. */
+export function tensor(values: Tensor, dtype?: DType): Tensor;
 /** From what JSON made of a tensor. */
 export function tensor(values: SavedTensor): Tensor;
 export function tensor(
-  values: NestedNumbers | NumberArray | SavedTensor,
+  values: NestedNumbers | NumberArray | Tensor | SavedTensor,
   second?: DType | Shape,
   third?: DType,
 ): Tensor {
+  if (values instanceof Tensor) return fromTypedArray(values.data, values.shape, second as DType | undefined);
   if (ArrayBuffer.isView(values)) {
     const [shape, dtype] = typeof second === "string" ? [undefined, second] : [second, third];
     return fromTypedArray(values, shape, dtype);
   }
   if (typeof values === "object" && values !== null && "data" in values) return fromSaved(values);
   if (second !== undefined && typeof second !== "string") {
-    throw new TypeError("tensor: nested arrays have their own shape; give one to a typed array only");
+    throw new TypeError(
+      `tensor: beside nested arrays, which have their own shape, there can only be a type, "float32" or "float64", ` +
+        `got ${describe(second)}`,
+    );
   }
   return fromNested(values, second);
 }
@@ -252,6 +258,7 @@ export function ones(shape: Shape, dtype: DType = "float64"): Tensor {
 
 /** A tensor that holds `value` everywhere. */
 export function full(shape: Shape, value: number, dtype: DType = "float64"): Tensor {
+  if (typeof value !== "number") throw new TypeError(`full: value must be a number, got ${describe(value)}`);
   return new Tensor(allocate(sizeOf(shape), dtype).fill(value), shape);
 }
 
