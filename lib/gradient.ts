@@ -12,7 +12,10 @@ import { checkTensor, sameNumbers } from "./tensor/tensor.ts";
 export interface GradcheckOptions {
   /** Largest relative error that passes. Default 10⁻⁶. */
   tolerance?: number;
-  /** Step of the differences, for entries of size 1. Default ∛ε ≈ 6·10⁻⁶, which balances rounding and curvature. */
+  /**
+   * Step of the differences, for entries of size 1. Default ∛ε ≈ 6·10⁻⁶, which balances rounding and curvature. Where an
+   * entry is tiny beside the others, steps of up to 250 times as much are taken, too.
+   */
   step?: number;
 }
 
@@ -51,8 +54,8 @@ export interface GradcheckReport {
 /** ∛ε for float64: the step at which rounding (ε/h) and curvature (h²) cost the same. */
 const STEP = Math.cbrt(Number.EPSILON);
 
-/** ε^⅕, the step at which rounding and what is left of curvature cost the same once two steps are combined. */
-const WIDE_STEP = Number.EPSILON ** 0.2;
+/** How much wider the steps of a second look are: ε^⅕ is best once curvature cancels. */
+const WIDER = Number.EPSILON ** 0.2 / STEP;
 
 /** Entries below this fraction of the largest are small enough for rounding to hide errors: they are looked at twice. */
 const SMALL = 1e-4;
@@ -85,7 +88,7 @@ export function numericalGradient(
   checkFloat64("numericalGradient", x);
   checkOptions("numericalGradient", options, ["step"]);
   const { step = STEP } = options;
-  checkRange("numericalGradient: step", step);
+  checkStep("numericalGradient: step", step);
   const gradient = zeros(x.shape);
   for (let i = 0; i < x.size; i++) {
     const [left, right] = neighbours(x, i, step);
@@ -191,7 +194,7 @@ function check(checked: Checked, options: GradcheckOptions): GradcheckReport {
   checkOptions("gradcheck", options, ["tolerance", "step"]);
   const { tolerance = 1e-6, step = STEP } = options;
   checkRange("gradcheck: tolerance", tolerance);
-  checkRange("gradcheck: step", step);
+  checkStep("gradcheck: step", step);
   const { variables } = checked;
   const values = variables.map(({ value }) => value);
   const output = checked.forward(values);
@@ -205,25 +208,14 @@ function check(checked: Checked, options: GradcheckOptions): GradcheckReport {
     const forward = (moved: Tensor) => checked.forward(values.map((other, w) => v === w ? moved : other));
     for (let i = 0; i < value.size; i++) {
       const slopes = oneSidedSlopes(forward, value, i, output, step, rounding);
-      let closer: ((j: number) => CloserLook) | undefined;
+      let closer: ((j: number) => Slope) | undefined;
+      const lookTwice = (j: number) => (closer ??= secondLook(forward, value, i, output, step, rounding))(j);
       for (let j = 0; j < output.size; j++) {
-        const { left, right, h, kink } = slopes[j];
         const exact = analytic[j][v][i];
-        let numeric = kink ? nearest(exact, left, right) : (left + right) / 2;
-        let noise = rounding / h;
-        let floor = Number.MIN_VALUE;
-        if (Math.max(Math.abs(exact), Math.abs(numeric)) < SMALL * largest && exact !== numeric) {
-          const look = kink ? undefined : (closer ??= lookTwice(forward, value, i, rounding))(j);
-          if (look?.agreesWith(numeric, noise)) ({ numeric, noise } = look);
-          else floor = SMALL * largest; // a kink lies nearby, and the second look goes past it
-        }
-        const distance = Math.max(0, Math.abs(exact - numeric) - noise);
-        const scale = Math.max(Math.abs(exact), Math.abs(numeric), floor);
-        // NaN or Infinity in either gradient must not pass: it compares as the worst.
-        const relativeError = Number.isFinite(distance) ? distance / scale : Infinity;
-        if (kink) kinks++;
-        if (relativeError > worst.relativeError) {
-          worst = { of: name, input: i, output: j, analytic: exact, numeric, relativeError };
+        const found = compare(exact, slopes[j], rounding, SMALL * largest, () => lookTwice(j));
+        if (slopes[j].kink) kinks++;
+        if (found.relativeError > worst.relativeError) {
+          worst = { of: name, input: i, output: j, analytic: exact, ...found };
         }
       }
     }
@@ -234,39 +226,67 @@ function check(checked: Checked, options: GradcheckOptions): GradcheckReport {
   return { ok, worst, checked: checkedEntries, kinks, tolerance, summary };
 }
 
-/** What wider steps say about one entry. */
-interface CloserLook {
+/** A slope, and how far it may be off. */
+interface Slope {
   numeric: number;
-  /** How far rounding may move it. */
   noise: number;
-  /** False if the narrow step's slope is too far away: then something happens between the steps. */
-  agreesWith: (narrow: number, noise: number) => boolean;
+}
+
+/** One entry of the Jacobian beside its differences: a small one with a second look, if that is the surer one. */
+function compare(
+  exact: number,
+  { left, right, h, kink }: Slopes,
+  rounding: number,
+  small: number,
+  lookTwice: () => Slope,
+): { numeric: number; relativeError: number } {
+  let slope = { numeric: kink ? nearest(exact, left, right) : (left + right) / 2, noise: rounding / h };
+  let floor = Number.MIN_VALUE;
+  const isSmall = Math.max(Math.abs(exact), Math.abs(slope.numeric)) < small;
+  if (isSmall && exact !== slope.numeric) {
+    const look = kink ? undefined : lookTwice();
+    const isSurer = look !== undefined && look.noise < slope.noise &&
+      Math.abs(look.numeric - slope.numeric) <= look.noise + slope.noise;
+    if (isSurer) slope = look;
+    else floor = small; // at a kink, or where nothing is known so exactly
+  }
+  const distance = Math.max(0, Math.abs(exact - slope.numeric) - slope.noise);
+  const scale = Math.max(Math.abs(exact), Math.abs(slope.numeric), floor);
+  // NaN or Infinity in either gradient must not pass: it compares as the worst.
+  return { numeric: slope.numeric, relativeError: Number.isFinite(distance) ? distance / scale : Infinity };
 }
 
 /**
- * The slopes at element i by Richardson's extrapolation from the steps h and 2h: their curvature cancels, so that h may
- * be a hundred times wider, and rounding matters a hundred times less.
+ * The slopes at element i by Richardson's extrapolation from the steps h/2, h and 2h: their curvature cancels, so that h
+ * may be a hundred times wider, and rounding matters a hundred times less.
+ *
+ * @returns For each output the slope, with what rounding, the rest of the curvature (how far two extrapolations differ)
+ *   and a kink between the steps (second differences that do not shrink with the step) may have done to it.
  */
-function lookTwice(
+function secondLook(
   forward: (x: Tensor) => Tensor,
   x: Tensor,
   i: number,
+  center: Tensor,
+  step: number,
   rounding: number,
-): (j: number) => CloserLook {
-  const [once, twice] = [1, 2].map((factor) => {
-    const [below, above] = neighbours(x, i, factor * WIDE_STEP);
-    const [low, high] = [forward(below.x), forward(above.x)];
+): (j: number) => Slope {
+  const [half, once, twice] = [0.5, 1, 2].map((factor) => {
+    const [below, above] = neighbours(x, i, factor * step * WIDER);
+    const [low, high] = [forward(below.x).data, forward(above.x).data];
     const h = above.at - below.at;
-    return { h, slope: (j: number) => (high.data[j] - low.data[j]) / h };
+    return {
+      h,
+      slope: (j: number) => (high[j] - low[j]) / h,
+      bend: (j: number) => (high[j] - center.data[j] + (low[j] - center.data[j])) / h,
+    };
   });
   return (j) => {
-    const [near, far] = [once.slope(j), twice.slope(j)];
-    const numeric = near + (near - far) / 3;
-    const noise = 4 * rounding / once.h;
-    // What curvature does to the narrow step is far less than what it does to the wide ones.
-    const agreesWith = (narrow: number, narrowNoise: number) =>
-      Math.abs(narrow - numeric) <= narrowNoise + noise + 1e-3 * Math.abs(near - far);
-    return { numeric, noise, agreesWith };
+    const [near, middle, far] = [half.slope(j), once.slope(j), twice.slope(j)];
+    const numeric = near + (near - middle) / 3;
+    const curvature = Math.abs(numeric - (middle + (middle - far) / 3));
+    const kink = Math.abs(once.bend(j) - 2 * half.bend(j));
+    return { numeric, noise: 4 * rounding / half.h + curvature + kink };
   };
 }
 
@@ -384,4 +404,9 @@ function requireRepeatable(first: Tensor, second: Tensor): void {
       "gradcheck needs a function that repeats: two calls with the same input differ. Hold the mask fixed.",
     );
   }
+}
+
+function checkStep(name: string, step: unknown): void {
+  checkRange(name, step);
+  if (step === 0) throw new RangeError(`${name} must be greater than 0, got 0`);
 }

@@ -304,8 +304,8 @@ export abstract class Layer extends Callable {
 
   /**
    * Remembers all that passes and steps change in this layer and in the layers in it: parameters, gradients, buffers,
-   * streams, modes, and which values properties have. Tensors, masks and streams inside arrays and plain objects are
-   * remembered, too; but what else is changed inside them, as a list that grows, stays changed.
+   * streams, modes, and which values properties have, also inside arrays and plain objects. What Maps, Sets and objects of
+   * other classes hold is not remembered, and neither are properties with `#`.
    *
    * @returns Puts it all back.
    */
@@ -373,11 +373,14 @@ export abstract class Layer extends Callable {
 
   #snapshotOwn(): () => void {
     const training = this.#training;
-    const own: [string, unknown][] = Object.entries(this);
-    const restores = [own, this.ownBuffers(), this.ownParameters()].map(remember);
+    const inside = this as unknown as Record<string, unknown>;
+    const restores = [
+      rememberProperties(inside),
+      remember(this.ownBuffers()),
+      remember(this.ownParameters()),
+    ];
     return () => {
       restores.forEach((restore) => restore());
-      for (const [name, value] of own) (this as unknown as Record<string, unknown>)[name] = value;
       this.#training = training;
     };
   }
@@ -392,21 +395,36 @@ function isStream(value: unknown): value is RandomStream {
   return typeof getState === "function" && typeof setState === "function";
 }
 
-/** Remembers what a value holds: numbers, bits, a stream's place, and so on inside arrays and plain objects. */
+/** Remembers what a value holds: numbers, bits, a stream's place, and all of that inside arrays and plain objects. */
 function remember(value: unknown): () => void {
   if (value instanceof Layer || typeof value !== "object" || value === null) return () => {};
-  if (value instanceof Tensor) return rememberArray(value.data);
-  if (value instanceof Mask) return rememberArray(value.bits);
+  if (value instanceof Tensor) return remember(value.data);
+  if (value instanceof Mask) return remember(value.bits);
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return rememberArray(value as Uint8Array);
   if (isStream(value)) {
     const state = value.getState();
     return () => value.setState(state);
   }
   const isPlain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
-  const inside = isPlain ? Object.values(value).map(remember) : [];
-  return () => inside.forEach((restore) => restore());
+  return isPlain ? rememberProperties(value as Record<string, unknown>) : () => {};
 }
 
-function rememberArray(array: Float32Array | Float64Array | Uint8Array): () => void {
+/** Which values an array or an object has, and what these hold; not what a getter would compute. */
+function rememberProperties(container: Record<string, unknown>): () => void {
+  const length = Array.isArray(container) ? container.length : 0;
+  const own = Object.entries(Object.getOwnPropertyDescriptors(container))
+    .filter(([, { enumerable, get }]) => enumerable && get === undefined)
+    .map(([name, { value, writable }]) => ({ name, value, writable, restore: remember(value) }));
+  return () => {
+    if (Array.isArray(container) && !Object.isFrozen(container)) container.length = length;
+    for (const { name, value, writable, restore } of own) {
+      if (writable) container[name] = value;
+      restore();
+    }
+  };
+}
+
+function rememberArray(array: Uint8Array): () => void {
   const copy = array.slice();
   return () => array.set(copy);
 }
@@ -419,7 +437,8 @@ function fitting(name: string, saved: SavedStateDict[string], own: Tensor): Tens
     : isNested
     ? tensor(saved, own.dtype)
     : tensor(saved as SavedTensor);
-  if (sameShape(value.shape, own.shape) && value.dtype === own.dtype) return value;
+  // A copy, since what is loaded may be another tensor of this model, which is about to change.
+  if (sameShape(value.shape, own.shape) && value.dtype === own.dtype) return value.clone();
   throw new TypeError(
     `loadStateDict: ${name} must be ${own.dtype} of shape ${formatShape(own.shape)}, ` +
       `got ${value.dtype} of shape ${formatShape(value.shape)}`,

@@ -156,11 +156,11 @@ export function drawMask(shape: Shape, p: number, options: DrawMaskOptions): Mas
 }
 
 /** The mask that draws go to: `out` if it was given and fits, else a new one. */
-export function resultMask(shape: Shape, out: Mask | undefined): Mask {
+export function resultMask(shape: Shape, out: Mask | undefined, where = "drawMask: out"): Mask {
   if (out === undefined) return new Mask(new Uint8Array(Math.ceil(sizeOf(shape) / 8)), shape);
   if (out instanceof Mask && sameShape(out.shape, shape)) return out;
   const came = out instanceof Mask ? `one of shape ${formatShape(out.shape)}` : describe(out);
-  throw new TypeError(`The mask must have shape ${formatShape(shape)}, got ${came}`);
+  throw new TypeError(`${where} must be a Mask of shape ${formatShape(shape)}, got ${came}`);
 }
 
 /** Refuses what is not a drop probability. Throws as `checkProbability` does. */

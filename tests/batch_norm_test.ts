@@ -668,3 +668,28 @@ Deno.test("in place, forward and backward give the numbers that they give elsewh
     }
   }
 });
+
+Deno.test("a channel that float32 is too narrow for, or that holds a NaN, changes no bit of the others", () => {
+  for (const [odd, at] of [[NaN, 1], [Infinity, 6], [1e25, 5], [3e38, 2]]) {
+    for (const shape of [[8, 4], [9, 3]]) {
+      const x = normals(shape, 1, "float32");
+      const spoiled = x.clone();
+      spoiled.data[at] = odd;
+      for (const run of [batchNorm, (y: Tensor) => withoutSimd(() => batchNorm(y))]) {
+        const [clean, other] = [run(x).output.data, run(spoiled).output.data];
+        clean.forEach((value, i) => {
+          if (i % shape[1] !== at % shape[1]) assertStrictEquals(other[i], value);
+        });
+      }
+    }
+  }
+});
+
+Deno.test("one huge value among many: rows and images of float32 agree with float64", () => {
+  const values = [3.2e38, ...Array(7).fill(-3.2e38)];
+  const expected = batchNorm(tensor(values).reshape([8, 1])).output.data;
+  for (const shape of [[8, 1], [4, 1, 2]]) {
+    const { output } = batchNorm(tensor(values, "float32").reshape(shape));
+    output.data.forEach((y, i) => assertAlmostEquals(y, expected[i], 1e-5));
+  }
+});

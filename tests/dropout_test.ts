@@ -529,7 +529,7 @@ Deno.test("a mask given as room is filled, and refused if it does not fit; the s
     assertThrows(
       () => invertedDropout(x, 0.5, { rng, maskOut: room }),
       TypeError,
-      "must have shape [4, 10], got one of",
+      "must be a Mask of shape [4, 10], got one of",
     );
     assertEquals(JSON.stringify(rng.getState()), state);
     const mask = room.reshape([4, 10]);
@@ -549,4 +549,19 @@ Deno.test("a given mask is used at every p: unscaled at 0, and at 1 nothing is l
     assertEquals(invertedDropoutBackward(x, pass).data, output.data);
   }
   assertEquals(standardDropout(x, 0.5, { mask }).output.data.slice(0, 2), Float64Array.of(0, -2));
+});
+
+Deno.test("masks that do not fit are refused in every mode and at every rate", () => {
+  const x = ones([2, 3]);
+  const rng = defaultRng(1);
+  for (const p of [0, 0.5, 1]) {
+    for (const training of [true, false]) {
+      const run = (options: object) => invertedDropout(x, p, { rng, training, ...options });
+      assertThrows(() => run({ mask: Mask.of(1, 0) }), TypeError, "do not broadcast");
+      assertThrows(() => run({ mask: "x" }), TypeError, 'invertedDropout: mask needs a Mask, got "x"');
+      assertThrows(() => run({ maskOut: 5 }), TypeError, "maskOut must be a Mask of shape [2, 3], got 5");
+      const both = { mask: Mask.of(1, 0, 1), maskOut: drawMask([2, 3], 0.5, { rng }) };
+      assertThrows(() => run(both), TypeError, "but one was given");
+    }
+  }
 });

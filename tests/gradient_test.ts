@@ -8,7 +8,7 @@ import {
 } from "../lib/dropout/mod.ts";
 import { gradcheck, numericalGradient } from "../lib/gradient.ts";
 import { drawMask } from "../lib/mask.ts";
-import { Linear, Sequential } from "../lib/nn/mod.ts";
+import { Linear, ReLU, Sequential, Sigmoid, Tanh } from "../lib/nn/mod.ts";
 import { defaultRng } from "../lib/random/mod.ts";
 import { full, matmul, multiply, sum, Tensor, tensor, transpose, zeros } from "../lib/tensor/mod.ts";
 import { bytesOf, normals } from "./helpers.ts";
@@ -292,4 +292,37 @@ Deno.test("the worst entry is one that was compared, also if all agree", () => {
   const { ok, worst } = gradcheck((x) => multiply(x, 2), (g) => multiply(g, 2), tensor([1, 2]));
   assertEquals([ok, worst.analytic, worst.of], [true, 2, "input"]);
   assert(worst.relativeError >= 0 && worst.relativeError <= 1e-6);
+});
+
+Deno.test("right gradients of networks pass at inputs of every size, where most entries are tiny", () => {
+  const nets: Record<string, (seed: number) => Sequential> = {
+    tanh: (seed) =>
+      new Sequential(new Linear(3, 4, { seed }), new Tanh(), new Linear(4, 2, { seed: seed + 1 })),
+    sigmoid: (seed) =>
+      new Sequential(new Linear(3, 4, { seed }), new Sigmoid(), new Linear(4, 2, { seed: seed + 1 })),
+    relu: (seed) =>
+      new Sequential(new Linear(3, 4, { seed }), new ReLU(), new Linear(4, 2, { seed: seed + 1 })),
+  };
+  for (const [name, make] of Object.entries(nets)) {
+    for (const size of [1e-3, 0.03, 1, 30, 100]) {
+      for (let seed = 0; seed < 12; seed++) {
+        const report = gradcheck(make(10 * seed), multiply(normals([3, 3], seed), size));
+        assert(report.ok, `${name}, inputs of size ${size}, seed ${seed}: ${report.summary}`);
+      }
+    }
+  }
+});
+
+Deno.test("no step leaves what the caller's step allows: 250 of them at most", () => {
+  const squares = (x: Tensor) =>
+    x.map((value) => {
+      if (value <= 0) throw new RangeError(`got ${value}`);
+      return value * value;
+    });
+  const x = tensor([1e-3, 1000]);
+  const report = gradcheck(squares, (g) => multiply(g, multiply(x, 2)), x, { step: 1e-8 });
+  assert(report.worst.relativeError < 1e-3, report.summary);
+  for (const step of [0, -1, NaN]) {
+    assertThrows(() => gradcheck(squares, (g) => g, x, { step }), RangeError, "gradcheck: step must be");
+  }
 });

@@ -551,3 +551,81 @@ Deno.test("what would be lost without a word is refused", () => {
   linear(ones([1, 2], "float32"));
   assertThrows(() => linear.backward(ones([1, 2])), TypeError, "needs a float32 gradient");
 });
+
+/** A layer that counts what it sees, in everything that properties hold. */
+class Counting extends Layer {
+  readonly counts = [0];
+  readonly stats = { seen: 0 };
+  readonly buffer = new Float64Array(2);
+  list: number[] = [];
+  override forward(x: Tensor): Tensor {
+    this.counts[0]++;
+    this.stats.seen++;
+    this.buffer[1]++;
+    this.list.push(1);
+    return x;
+  }
+  override backward(gradOutput: Tensor): Tensor {
+    return gradOutput;
+  }
+}
+
+Deno.test("an audit puts back what a layer counts, in numbers, lists, objects and arrays", () => {
+  const layer = new Counting().eval();
+  assert(auditModel(layer, ones([2]), { runs: 3 }).ok);
+  assertEquals([layer.counts, layer.stats.seen, layer.buffer[1], layer.list], [[0], 0, 0, []]);
+});
+
+Deno.test("what is loaded may be the model's own tensors", () => {
+  const model = new Sequential(new Linear(2, 2, { seed: 1 }), new Linear(2, 2, { seed: 2 }));
+  const [a, b] = ["0.weight", "1.weight"].map((name) =>
+    model.parameters().find((parameter) => parameter.name === name)!.value
+  );
+  const before = [a.toArray(), b.toArray()];
+  model.loadStateDict({ "0.weight": b, "1.weight": a }, { strict: false });
+  assertEquals([b.toArray(), a.toArray()], before);
+});
+
+// Gradients of parameters alone
+
+/** A planted fault: what is asked for alone differs from what comes with the rest. */
+class Half extends Linear {
+  override backwardParameters(gradOutput: Tensor): void {
+    super.backwardParameters(multiply(gradOutput, 0.5));
+  }
+}
+
+function gradientsOf(model: Sequential, backward: (g: Tensor) => void): number[][] {
+  const output = model(normals([5, 4], 1));
+  model.parameters().forEach(({ grad }) => grad.data.fill(NaN));
+  backward(normals(output.shape, 2));
+  return model.parameters().map(({ grad }) => Array.from(grad.data));
+}
+
+Deno.test("the gradients of backwardParameters are those of backward, bit for bit, in any nesting", () => {
+  const linear = (inputs: number, outputs: number, seed: number) => new Linear(inputs, outputs, { seed });
+  const models: (() => Sequential)[] = [
+    () => new Sequential(linear(4, 3, 1), new ReLU(), linear(3, 2, 2)),
+    () => new Sequential(new Tanh(), new InvertedDropout(0, { seed: 1 }), linear(4, 2, 1), new Tanh()),
+    () =>
+      new Sequential(
+        new Sequential(new ReLU()),
+        new Sequential(new Tanh(), linear(4, 2, 1)),
+        linear(2, 2, 3),
+      ),
+    () => new Sequential(new BatchNorm(4), linear(4, 2, 1), new BatchNorm(2)),
+    () => new Sequential(new ReLU()),
+  ];
+  for (const make of models) {
+    const [one, other] = [make(), make()];
+    const alone = gradientsOf(one, (g) => one.backwardParameters(g));
+    assertEquals(alone, gradientsOf(other, (g) => other.backward(g)));
+    assert(alone.flat().every(Number.isFinite), "each gradient was written");
+  }
+  const make = () => new Sequential(new Half(4, 2, { seed: 1 }));
+  const [one, other] = [make(), new Sequential(linear(4, 2, 1))];
+  assertNotEquals(
+    gradientsOf(one, (g) => one.backwardParameters(g)),
+    gradientsOf(other, (g) => other.backward(g)),
+  );
+});

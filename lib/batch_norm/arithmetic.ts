@@ -26,33 +26,43 @@ export function forward(layout: Layout, pass: simd.Forward): void {
   const { samples, channels, inner } = layout;
   if (inner === 1 && simd.forward([samples, channels], pass)) return;
   const { x, given, eps, mean, variance, deviation } = pass;
-  const isWide = !given && moments(layout, x, mean, variance);
+  if (!given) moments(layout, x, mean, variance);
   for (let c = 0; c < channels; c++) deviation[c] = Math.sqrt(variance[c] + eps);
-  const normalize = x instanceof Float32Array && !isWide ? normalizeSingle : normalizeDouble;
+  const normalize = x instanceof Float32Array ? normalizeSingle : normalizeDouble;
   normalize(layout, pass);
 }
 
 /** normalized = (x − mean) / deviation, y = weight · normalized + bias. */
 function normalizeDouble({ channels, inner }: Layout, pass: simd.Forward): void {
-  const { x, weight, bias, mean, deviation, normalized, y } = pass;
-  for (let i = 0; i < x.length; i += inner) {
-    const c = (i / inner) % channels;
-    for (let j = i; j < i + inner; j++) {
-      // Divided, not multiplied by the reciprocal: this is what the article's NumPy code does, digit for digit.
-      const value = (x[j] - mean[c]) / deviation[c];
-      normalized[j] = value;
-      y[j] = weight[c] * value + bias[c];
-    }
+  for (let i = 0; i < pass.x.length; i += inner) normalizeValues((i / inner) % channels, i, i + inner, pass);
+}
+
+/** The same for values of one channel that lie side by side. */
+function normalizeValues(c: number, start: number, end: number, pass: simd.Forward): void {
+  const { x, normalized, y, weight, bias, mean, deviation } = pass;
+  for (let j = start; j < end; j++) {
+    // Divided, not multiplied by the reciprocal: this is what the article's NumPy code does, digit for digit.
+    const value = (x[j] - mean[c]) / deviation[c];
+    normalized[j] = value;
+    y[j] = weight[c] * value + bias[c];
   }
 }
 
-/** The same in float32: each step is rounded, and a reciprocal takes the place of the division, as in PyTorch. */
+/**
+ * The same in float32: each step is rounded, and a reciprocal takes the place of the division, as in PyTorch. Where a
+ * channel is too wide for that, only its results are rounded.
+ */
 function normalizeSingle({ channels, inner }: Layout, pass: simd.Forward): void {
   const { x, normalized, y } = pass;
   const [w, b, m] = [pass.weight, pass.bias, pass.mean].map((vector) => new Float32Array(vector));
   const r = new Float32Array(pass.deviation.map((value) => 1 / value));
+  const wide = Array.from(pass.variance, simd.isWide);
   for (let i = 0; i < x.length; i += inner) {
     const c = (i / inner) % channels;
+    if (wide[c]) {
+      normalizeValues(c, i, i + inner, pass);
+      continue;
+    }
     for (let j = i; j < i + inner; j++) {
       const value = Math.fround(Math.fround(x[j] - m[c]) * r[c]);
       normalized[j] = value;
@@ -61,18 +71,20 @@ function normalizeSingle({ channels, inner }: Layout, pass: simd.Forward): void 
   }
 }
 
-/**
- * Mean and biased variance of each channel: NumPy's `x.mean(axis=0)` and `x.var(axis=0)`, also for more axes.
- *
- * @returns True if float32 was too narrow for the squares, so that all was computed in float64.
- */
-function moments(layout: Layout, x: FloatArray, mean: Float64Array, variance: Float64Array): boolean {
-  const { samples, channels, inner } = layout;
-  const isRows = inner === 1 && x instanceof Float32Array;
-  if (isRows) {
-    momentsOfRows(layout, x, mean, variance);
-    if (!simd.hasOverflowed(x, variance)) return false;
+/** Mean and biased variance of each channel: NumPy's `x.mean(axis=0)` and `x.var(axis=0)`, also for more axes. */
+function moments(layout: Layout, x: FloatArray, mean: Float64Array, variance: Float64Array): void {
+  if (layout.inner !== 1 || !(x instanceof Float32Array)) return momentsInDouble(layout, x, mean, variance);
+  momentsOfRows(layout, x, mean, variance);
+  if (!variance.some(simd.isWide)) return;
+  const [exactMean, exactVariance] = [new Float64Array(mean.length), new Float64Array(mean.length)];
+  momentsInDouble(layout, x, exactMean, exactVariance);
+  for (let c = 0; c < mean.length; c++) {
+    if (simd.isWide(variance[c])) [mean[c], variance[c]] = [exactMean[c], exactVariance[c]];
   }
+}
+
+function momentsInDouble(layout: Layout, x: FloatArray, mean: Float64Array, variance: Float64Array): void {
+  const { samples, channels, inner } = layout;
   const n = samples * inner;
   mean.set(channelSums(layout, x).map((total) => total / n));
   const squares = new Float64Array(x.length);
@@ -81,7 +93,6 @@ function moments(layout: Layout, x: FloatArray, mean: Float64Array, variance: Fl
     for (let j = i; j < i + inner; j++) squares[j] = (x[j] - center) * (x[j] - center);
   }
   variance.set(channelSums(layout, squares).map((total) => total / n));
-  return isRows;
 }
 
 /**

@@ -192,6 +192,7 @@ export class BatchNorm extends Layer {
    * @throws {TypeError} if the shape is not that of the last forward pass.
    */
   override backward(gradOutput: Tensor, options: OutOptions = {}): Tensor {
+    checkOptions("BatchNorm.backward", options, ["out"]);
     const { gradInput, gradWeight, gradBias } = batchNormBackward(gradOutput, recall(this.pass), options);
     for (const { name, grad } of this.ownParameters()) {
       grad.data.set((name === "weight" ? gradWeight : gradBias).data);

@@ -104,7 +104,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
     fill("statistics.variance", variance, statistics.variance);
   }
   const output = resultTensor("batchNorm", x.shape, x.dtype, options.out, [x]);
-  const normalized = resultTensor("batchNorm", x.shape, x.dtype, options.normalized, [x]);
+  const normalized = resultTensor("batchNorm: normalized", x.shape, x.dtype, options.normalized, [x]);
   if (overlaps(normalized, x) || overlaps(normalized, output)) {
     throw new TypeError("batchNorm: normalized needs memory of its own, apart from the input and from out");
   }

@@ -31,6 +31,7 @@ import { BatchNorm } from "./layer.ts";
  *
  * @param model Any layer; the `BatchNorm` layers are found among `namedLayers()`.
  * @param batches Inputs of the model, at least one. Batches count the same, however many samples they hold.
+ * @throws {TypeError} if the model is not a layer, or the batches are none.
  * @throws {RangeError} if there is no batch, or no `BatchNorm` that keeps running statistics.
  *   If anything is thrown, the running statistics stay as they were.
  */

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { checkFlag, checkOptions, describe, formatShape, sameShape } from "../check.ts";
+import { checkFlag, checkInstance, checkOptions, describe, formatShape, sameShape } from "../check.ts";
 import { checkDropProbability, drawMask, Mask, resultMask } from "../mask.ts";
 import type { RandomStream } from "../random/mod.ts";
 import { checkStream } from "../random/stream.ts";
@@ -135,6 +135,7 @@ export function dropout(
   checkOptions(where, options, OPTIONS);
   const { rng, training = true, mask: given, out, maskOut } = options;
   checkFlag(`${where}: training`, training);
+  checkMasks(where, x.shape, given, maskOut);
   const { shape } = x;
   const scale = training ? scales.training : scales.evaluation;
   if (!training || (p === 0 && given === undefined)) {
@@ -152,6 +153,19 @@ export function dropout(
     apply(where, x, mask, scale, output);
   }
   return { output, pass: { shape, mask, scale } };
+}
+
+/** Refuses masks that do not fit, also where none is needed: there the mistake would hide until training. */
+function checkMasks(where: string, shape: Shape, given: unknown, maskOut: unknown): void {
+  if (given !== undefined) {
+    checkInstance(`${where}: mask`, given, Mask, "a Mask");
+    given.broadcastTo(shape);
+  }
+  if (maskOut === undefined) return;
+  if (given !== undefined) {
+    throw new TypeError(`${where}: maskOut receives a mask that is drawn, but one was given`);
+  }
+  resultMask(shape, maskOut as Mask, `${where}: maskOut`);
 }
 
 /**

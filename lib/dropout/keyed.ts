@@ -47,7 +47,11 @@ export class KeyedDropout extends DropoutLayer {
   constructor(p: number, options: KeyedDropoutOptions) {
     checkOptions("KeyedDropout", options, ["seed", "layer"]);
     super(p, { rng: new KeyedStream({ ...options, step: 0 }) });
-    Object.assign(this, { seed: options.seed });
+  }
+
+  /** The seed of all masks. */
+  override get seed(): number | bigint {
+    return this.rng.seed;
   }
 
   /** Which step of the training the next forward pass belongs to, an integer in [0, 2³²). */

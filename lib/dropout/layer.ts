@@ -31,12 +31,12 @@ export interface DropoutLayer<Noise extends Mask | Tensor = Mask> {
  * import { add, DropoutLayer, type DropoutOptions, multiply, normal, type NormalStream, type Tensor } from "../mod.ts";
  *
  * class Blur extends DropoutLayer<Tensor> { // multiplies by N(1, p/(1 − p))
- *   protected override drop(x: Tensor, { rng, training }: DropoutOptions) {
+ *   protected override drop(x: Tensor, { rng, training, out }: DropoutOptions) {
  *     const { shape, dtype } = x;
- *     if (!training) return { output: x, pass: { shape, mask: null, scale: 1 } };
+ *     if (!training) return { output: multiply(x, 1, { out }), pass: { shape, mask: null, scale: 1 } };
  *     const deviation = Math.sqrt(this.p / (1 - this.p));
  *     const noise = add(multiply(normal(shape, { rng: rng as NormalStream, dtype }), deviation), 1);
- *     return { output: multiply(x, noise), pass: { shape, mask: noise, scale: 1 } };
+ *     return { output: multiply(x, noise, { out }), pass: { shape, mask: noise, scale: 1 } };
  *   }
  * }
  * console.log(new Blur(0.2, { seed: 42 })); // Blur(p=0.2)
@@ -45,12 +45,11 @@ export interface DropoutLayer<Noise extends Mask | Tensor = Mask> {
 export abstract class DropoutLayer<Noise extends Mask | Tensor = Mask> extends Layer {
   /** Drop probability. */
   readonly p: number;
-  /** The seed given, which `resetRng()` goes back to. */
-  readonly seed: Seed | undefined;
   /** The stream that masks are drawn from. */
   rng: RandomStream;
   /** What the last forward pass left for the backward pass. */
   protected pass: DropoutPass<Noise> | undefined = undefined;
+  readonly #seed: Seed | undefined;
   /** The layer's own stream, and where it began. */
   #own: { rng: RandomStream; start: object } | undefined;
 
@@ -69,10 +68,15 @@ export abstract class DropoutLayer<Noise extends Mask | Tensor = Mask> extends L
     checkOptions(this.constructor.name, options, ["rng", "seed"]);
     checkDropProbability(p, interval);
     this.p = p;
-    this.seed = options.seed;
+    this.#seed = options.seed;
     this.rng = streamFrom(this.constructor.name, options, (seed) => this.freshStream(seed)) ??
       this.freshStream();
     this.#own = options.rng === undefined ? { rng: this.rng, start: this.rng.getState() } : undefined;
+  }
+
+  /** The seed given, if there was one. */
+  get seed(): Seed | undefined {
+    return this.#seed;
   }
 
   /** The stream that a seed stands for; without one, with fresh entropy. */

@@ -9,7 +9,7 @@ import type { StreamOptions } from "../random/mod.ts";
 import { checkStream } from "../random/stream.ts";
 import { streamFrom } from "../random/stream_options.ts";
 import { add, type DType, matmul, type OutOptions, sum, Tensor } from "../tensor/mod.ts";
-import { allocate, checkTensor } from "../tensor/tensor.ts";
+import { allocate, checkTensor, overlaps } from "../tensor/tensor.ts";
 
 /** Options of the layer. */
 export interface LinearOptions extends StreamOptions {
@@ -103,6 +103,9 @@ export class Linear extends Layer {
         `This Linear needs ${this.weight.dtype} of shape [N, ${this.inFeatures}], ` +
           `got ${x.dtype} of shape ${formatShape(x.shape)}`,
       );
+    }
+    if (options.out !== undefined && this.bias !== null && overlaps(options.out, this.bias)) {
+      throw new TypeError("Linear: out shares memory with the bias; give it memory of its own");
     }
     const output = matmul(x, this.weight, { transposeB: true, ...options });
     this.pass = x.clone();

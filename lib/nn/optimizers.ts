@@ -163,7 +163,10 @@ export abstract class Optimizer {
   setState(state: OptimizerState): void {
     const name = this.constructor.name;
     const { optimizer, options, steps, moments } = state ?? {};
-    if (optimizer !== name || typeof options !== "object" || !Number.isSafeInteger(steps) || steps < 0) {
+    if (
+      optimizer !== name || typeof options !== "object" || options === null || !Number.isSafeInteger(steps) ||
+      steps < 0
+    ) {
       throw new TypeError(
         `Not a saved state of ${name}: it needs optimizer "${name}", options, steps and moments`,
       );
@@ -242,7 +245,7 @@ export class SGD extends Optimizer {
 /**
  * Adam: each element's step is its average gradient over the root of its average square.
  *
- * Source: Kingma and Ba 2015, algorithm 1, in the order of operations that PyTorch uses.
+ * Source: Kingma and Ba 2015, algorithm 1.
  *
  * @example
  * ```ts

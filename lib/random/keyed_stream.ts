@@ -161,11 +161,14 @@ export class KeyedStream implements RandomStream {
   /**
    * Goes to a saved place.
    *
-   * @throws {TypeError} if it is not a state of a KeyedStream; nothing is changed then.
+   * @throws {TypeError | RangeError} if it is not a state of a KeyedStream; nothing is changed then.
    */
   setState(state: KeyedStreamState): void {
     const { bitGenerator, seed, layer, step, offset } = state ?? {};
-    if (bitGenerator !== "Philox4x32-10" || typeof seed !== "string" || !/^\d+$/.test(seed)) {
+    if (
+      bitGenerator !== "Philox4x32-10" || typeof seed !== "string" || !/^\d+$/.test(seed) ||
+      offset === undefined
+    ) {
       throw new TypeError(
         'Not a saved state of a KeyedStream: it needs bitGenerator "Philox4x32-10", seed as a string of digits, ' +
           "layer, step and offset",

@@ -1,5 +1,5 @@
 /**
- * Streams of random numbers: NumPy's legacy RandomState, its Generator, PyTorch's CPU stream, and keyed streams whose
+ * Streams of random numbers: NumPy's legacy RandomState, its Generator, PyTorch's CPU stream, a fast one (which a layer's `{ seed }` stands for), and keyed streams whose
  * numbers depend on nothing but seed, layer, step and element.
  *
  * @example

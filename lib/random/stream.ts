@@ -57,11 +57,11 @@ export interface NormalStream extends RandomStream {
  * Refuses what is not a stream.
  *
  * @param where The function or class, as its user writes it.
- * @throws {TypeError} if it cannot draw masks and uniform numbers.
+ * @throws {TypeError} if it cannot draw masks and uniform numbers, or go back to a saved state.
  */
 export function checkStream(where: string, rng: unknown): asserts rng is RandomStream {
-  const { bernoulliBits, fillUniform } = (rng ?? {}) as Partial<RandomStream>;
-  if (typeof bernoulliBits !== "function" || typeof fillUniform !== "function") {
+  const { bernoulliBits, fillUniform, getState, setState } = (rng ?? {}) as Partial<RandomStream>;
+  if ([bernoulliBits, fillUniform, getState, setState].some((method) => typeof method !== "function")) {
     throw new TypeError(
       `${where} needs a random stream, such as { rng: defaultRng(seed) }, got ${describe(rng)}`,
     );

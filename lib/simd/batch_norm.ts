@@ -60,13 +60,12 @@ export interface Backward {
   gradInput: FloatArray;
 }
 
-/** True if float32 was too narrow for the squares of `x`: their sums, and so the variances, are not finite then. */
-export function hasOverflowed(x: FloatArray, variance: Float64Array): boolean {
-  if (!(x instanceof Float32Array)) return false;
-  for (let c = 0; c < variance.length; c++) {
-    if (!Number.isFinite(variance[c])) return true;
-  }
-  return false;
+/** From this variance on, float32 is too narrow for sums of squares, and for what lies between input and output. */
+const LARGEST_SINGLE = 2 ** 120;
+
+/** True if a channel of float32 numbers has to be normalized in float64; NaN counts, too. */
+export function isWide(variance: number): boolean {
+  return !(variance < LARGEST_SINGLE);
 }
 
 /**
@@ -75,13 +74,13 @@ export function hasOverflowed(x: FloatArray, variance: Float64Array): boolean {
  * @returns False, having done nothing, where the readable path has to serve.
  */
 export function forward(size: Size, pass: Forward): boolean {
-  const { x, weight, given, eps, normalized, y } = pass;
-  if (!fits(size)) return false;
+  const { x, weight, variance, given, eps, normalized, y } = pass;
+  const isSingle = x instanceof Float32Array;
+  if (!fits(size) || (given && isSingle && variance.some(isWide))) return false;
   const channels = new Float64Array(weight.buffer); // all vectors
   const kernels = kernelsFor(x, y, normalized, channels);
   if (kernels === undefined) return false;
   const { momentsF32, momentsF64, normalizeF32, normalizeF64 } = kernels.functions;
-  const isSingle = x instanceof Float32Array;
   const [moments, normalize] = isSingle ? [momentsF32, normalizeF32] : [momentsF64, normalizeF64];
   const [rows, columns] = size;
   const operands = [input(x), update(channels), output(normalized), output(y)];
@@ -89,7 +88,7 @@ export function forward(size: Size, pass: Forward): boolean {
     if (!given) {
       const [meanAt, varianceAt] = [vectors + 2 * 8 * columns, vectors + 3 * 8 * columns];
       moments(at, rows, columns, meanAt, varianceAt);
-      if (hasOverflowed(x, kernels.numbersAt(varianceAt, columns))) return false;
+      if (isSingle && kernels.numbersAt(varianceAt, columns).some(isWide)) return false;
     }
     normalize(at, rows, columns, eps, vectors, normalized, y, PANELS);
   });

@@ -48,7 +48,7 @@ const PANEL_BYTES = 32 * PAGE;
 /** Where the arrays of a workspace start, or operands that are too large for the stage. */
 export const FIRST_ADDRESS: Address = PANELS + PANEL_BYTES;
 /** Arrays start at multiples of a cache line. */
-export const ALIGNMENT = 64;
+const ALIGNMENT = 64;
 /** More than this is not copied through: a memory that has grown stays large. */
 const MOST_STAGED = 2 ** 29;
 

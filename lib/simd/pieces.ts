@@ -6,7 +6,7 @@
 import type { KernelArray, Kernels } from "./kernels.ts";
 
 /** Numbers in a piece. A multiple of 32, as the blocks of the fast stream are. */
-export const PIECE = 8192;
+const PIECE = 8192;
 /** Bits in a piece of bits alone. */
 export const BITS_PIECE = 2 ** 20;
 /** Kernels count in 32 bits. */

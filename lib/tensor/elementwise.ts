@@ -98,8 +98,7 @@ function elementwise(name: keyof typeof loops, a: Operand, b: Operand, options: 
   const shape = broadcastShapes(name, x.shape, y.shape);
   const dtype: DType = x.dtype === "float64" || y.dtype === "float64" ? "float64" : "float32";
   const result = resultTensor(name, shape, dtype, options.out, [x, y]);
-  // What was given as `out` must not change while it is still to be read for further rows.
-  const right = isRowOf(y, shape) && result.data !== y.data ? y.data : stretch(y, shape);
+  const right = isRowOf(y, shape) ? y.data : stretch(y, shape);
   loops[name](stretch(x, shape), right, result.data);
   return result;
 }

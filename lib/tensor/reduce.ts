@@ -107,7 +107,8 @@ function squareIn(dtype: DType): (difference: number) => number {
  * @throws {RangeError} as `variance` does.
  */
 export function standardDeviation(x: Tensor, options: { correction?: number } = {}): number {
-  checked("standardDeviation", x, options, ["correction"]);
+  const { correction = 0 } = checked("standardDeviation", x, options, ["correction"]);
+  checkRange("standardDeviation: correction", correction);
   const root = Math.sqrt(variance(x, options));
   return x.dtype === "float32" ? Math.fround(root) : root;
 }

@@ -6,7 +6,7 @@ import { collectGarbage, growth, inArrays, inManyWorkspaces, inWorkspace, soak }
 
 const ignore = !("gc" in globalThis);
 const ALLOWANCE = 16 * 2 ** 20;
-/** Not the resident memory: that is the whole process's, and other tests may run in it at the same time. */
+/** Not the resident memory: that is the whole process's, and the system decides when it takes pages back. */
 const OWN = ["external", "heap"] as const;
 
 Deno.test({

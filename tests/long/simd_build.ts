@@ -1,6 +1,6 @@
 /** The kernels that are shipped are those of the sources. Part of `deno task test:long`, since it needs a compiler. */
 
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { compileKernels, moduleText } from "../../lib/simd/build.ts";
 import { KERNELS } from "../../lib/simd/compiled_kernels.ts";
 import { tilesSource } from "../../lib/simd/tile_generator.ts";
@@ -20,13 +20,6 @@ Deno.test("the sources give the module that is shipped, byte for byte", async ()
 Deno.test("the tiles are what their generator writes", async () => {
   const tiles = await Deno.readTextFile(new URL("../../lib/simd/assembly/tiles.ts", import.meta.url));
   assertEquals(tiles, tilesSource());
-  assertNotEquals(tiles.replace("c00", "c01"), tilesSource());
-});
-
-Deno.test("a module with one bit flipped is another one", () => {
-  const wrong = shipped.slice();
-  wrong[wrong.length >> 1] ^= 1;
-  assertNotEquals(moduleText(wrong), moduleText(shipped));
 });
 
 Deno.test("the module exports what kernel_signatures.ts declares, and nothing else but its memory", async () => {

@@ -1,6 +1,6 @@
 // deno-fmt-ignore-file: it would drop the decorators, which it does not know
 /**
- * Batch normalization of x, of shape [N, C], C a multiple of 4. `lib/batch_norm/normalize.ts` is the readable form.
+ * Batch normalization of x, of shape [N, C], C a multiple of 4. `lib/batch_norm/arithmetic.ts` is the readable form.
  *
  * One number per channel is f64, whatever x is; `scratch` takes such numbers in the type of x.
  */
