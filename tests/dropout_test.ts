@@ -100,7 +100,10 @@ Deno.test("p = 1 gives zeros and zero gradients, even for NaN and infinities", (
   const zero = new Float64Array(5);
   const inverted = invertedDropout(x, 1, { rng: defaultRng(0) });
   const standard = standardDropout(x, 1, { rng: new RandomState(0) });
-  for (const result of [inverted, standard]) {
+  const given = { mask: drawMask([5], 0, { rng: defaultRng(0) }) };
+  assertEquals(given.mask.kept, 5);
+  const masked = [invertedDropout(x, 1, given), standardDropout(x, 1, given)];
+  for (const result of [inverted, standard, ...masked]) {
     assertEquals(result.output.data, zero);
     assertEquals(result.pass.mask!.kept, 0);
   }

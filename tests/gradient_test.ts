@@ -288,6 +288,25 @@ Deno.test("an error of 10⁻⁵ is caught in every entry down to 10⁻⁶ of the
   assert(planted > 380);
 });
 
+Deno.test("wide steps raise no alarm: not at quick waves, nor where a kink lies among them", () => {
+  // Beside a slope of 1, slopes of about 10⁻⁶ are small: rounding hides them, so that they are looked at twice.
+  const passes = (f: (x: number) => number, slope: number) =>
+    gradcheck(
+      ({ data: [x] }) => tensor([1 + f(x), x]),
+      ({ data: [g, h] }) => tensor([g * slope + h]),
+      tensor([0]),
+    );
+  for (let waves = 10; waves <= 1000; waves *= 1.1) {
+    const report = passes((x) => 1e-6 / waves * Math.sin(waves * x), 1e-6);
+    assert(report.ok, `sin(${waves}·x): ${report.summary}`);
+  }
+  for (let place = 1e-5; place <= 2e-3; place *= 1.1) {
+    const report = passes((x) => 1e-6 * x + 4e-10 * Math.max(0, x - place), 1e-6);
+    assert(report.ok, `a kink at ${place}: ${report.summary}`);
+  }
+  assert(!passes((x) => 1e-6 * x, 1.001e-6).ok, "an error of 10⁻³ is caught at this size");
+});
+
 Deno.test("the worst entry is one that was compared, also if all agree", () => {
   const { ok, worst } = gradcheck((x) => multiply(x, 2), (g) => multiply(g, 2), tensor([1, 2]));
   assertEquals([ok, worst.analytic, worst.of], [true, 2, "input"]);

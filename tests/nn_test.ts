@@ -195,6 +195,16 @@ Deno.test("activations pass gradcheck; ReLU's slope at 0 is 0", () => {
   assertEquals(relu.backward(ones([3])), tensor([0, 0, 1]));
 });
 
+Deno.test("a gradient of another type than the output passes where the output is above zero", () => {
+  for (const [type, other] of [["float32", "float64"], ["float64", "float32"]] as const) {
+    const relu = new ReLU();
+    const y = relu(tensor(normals([1000], 1).data, [1000], type));
+    const g = tensor(normals([1000], 2).data, [1000], other);
+    const expected = g.data.map((value, i) => y.data[i] > 0 ? value : 0);
+    assertEquals(relu.backward(g), new Tensor(expected, [1000]));
+  }
+});
+
 Deno.test("sigmoid(x) = (1 + tanh(x/2))/2, and sigmoid(−x) = 1 − sigmoid(x)", () => {
   fc.assert(fc.property(fc.double({ min: -30, max: 30, noNaN: true }), (x) => {
     const [y] = new Sigmoid()(tensor([x])).data;
