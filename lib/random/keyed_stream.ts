@@ -15,7 +15,7 @@
  * @module
  */
 
-import { checkOptions, checkProbability, describe } from "../check.ts";
+import { checkInteger, checkOptions, checkProbability, describe } from "../check.ts";
 import { philoxBits } from "../simd/random.ts";
 import type { FloatArray } from "../tensor/mod.ts";
 import { philox4x32 } from "./philox.ts";
@@ -112,7 +112,8 @@ export class KeyedStream implements RandomStream {
    * @throws {RangeError} if the element's position is not an integer in [0, 2⁵³).
    */
   uniform(i: number): number {
-    const position = checkInteger("position", this.offset + i, 2 ** 53, "2⁵³");
+    const position = this.offset + i;
+    checkInteger("The position of a KeyedStream", position);
     return this.#words(position)[position & 3] / TWO_32;
   }
 
@@ -127,7 +128,8 @@ export class KeyedStream implements RandomStream {
    */
   bernoulliBits(q: number, n: number, out: Uint8Array = bitsFor(n)): Uint8Array {
     checkProbability("The probability of a one", q);
-    const end = checkInteger("end of the mask", this.offset + n, 2 ** 53, "2⁵³");
+    const end = this.offset + n;
+    checkInteger("The end of the mask of a KeyedStream", end);
     checkBits(out, n);
     const threshold = q * TWO_32;
     out.fill(0);
@@ -197,12 +199,10 @@ export class KeyedStream implements RandomStream {
 
 /** The place in full. Throws as `new KeyedStream` does. */
 function checkPlace({ seed, layer, step, offset = 0 }: KeyedStreamOptions): Required<KeyedStreamOptions> {
-  return {
-    seed,
-    layer: checkInteger("layer", layer, TWO_32, "2³²"),
-    step: checkInteger("step", step, TWO_32, "2³²"),
-    offset: checkInteger("offset", offset, 2 ** 53, "2⁵³"),
-  };
+  checkInteger("The layer of a KeyedStream", layer, 0, TWO_32 - 1);
+  checkInteger("The step of a KeyedStream", step, 0, TWO_32 - 1);
+  checkInteger("The offset of a KeyedStream", offset);
+  return { seed, layer, step, offset };
 }
 
 /** The lower and the upper half of a seed. */
@@ -215,13 +215,4 @@ function seedWords(seed: unknown): [number, number] {
     throw new RangeError(`${message} ${seed}${typeof seed === "bigint" ? "n" : ""}`);
   }
   return [Number(BigInt(seed) & 0xffffffffn), Number(BigInt(seed) >> 32n)];
-}
-
-/** An integer in [0, `limit`), or an error that names it and writes the limit as people do. */
-function checkInteger(name: string, value: unknown, limit: number, written: string): number {
-  if (Number.isInteger(value) && Number(value) >= 0 && Number(value) < limit) return Number(value);
-  const message = `The ${name} of a KeyedStream must be an integer in [0, ${written}), got ${
-    describe(value)
-  }`;
-  throw typeof value === "number" ? new RangeError(message) : new TypeError(message);
 }

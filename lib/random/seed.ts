@@ -3,7 +3,7 @@
  * @module
  */
 
-import { describe } from "../check.ts";
+import { checkInteger, describe } from "../check.ts";
 
 /** A seed for a stream: a non-negative integer of any size, or several. */
 export type Seed = number | bigint | readonly (number | bigint)[];
@@ -29,9 +29,8 @@ export function toSeedInteger(seed: unknown): bigint {
 
 /** A seed of the legacy stream: an integer of 32 bits. */
 export function toLegacySeed(seed: unknown): number {
-  if (typeof seed === "number" && Number.isInteger(seed) && seed >= 0 && seed <= 0xffffffff) return seed;
-  const message = `The seed of a RandomState must be an integer in [0, 4294967295], got ${describe(seed)}`;
-  throw typeof seed === "number" ? new RangeError(message) : new TypeError(message);
+  checkInteger("The seed of a RandomState", seed, 0, 0xffffffff);
+  return seed;
 }
 
 /** 32-bit words from the operating system, for streams that nobody seeded. */

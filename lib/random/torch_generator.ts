@@ -38,11 +38,11 @@ const LARGEST_PERMUTATION = Math.floor(0xffffffff / 20) - 1;
 /**
  * The stream of PyTorch on the CPU after `torch.manual_seed(seed)`.
  *
- * Masks of `nn.Dropout` were compared with PyTorch 1.13 without MKL and with 2.13.0 from PyPI, which is built with MKL, on
- * an Intel Xeon: they are the same. As checked against PyTorch 1.13 without MKL on x86: `rand`, `bernoulli`, `uniform` and the masks agree bit for bit,
- * `randn` does in float64 (up to the C library's rounding of `log`, `sin` and `cos`) and in float32 for fewer than 16
- * numbers. For 16 or more, PyTorch's vector code has its own `log`, `sin` and `cos`, good to about a rounding each: two
- * thirds of its numbers are these, the others differ by 10⁻⁷ or so, and by less than 2·10⁻⁶ where they are largest.
+ * As checked against PyTorch 1.13 without MKL on x86: `rand`, `bernoulli`, `uniform` and the masks of `nn.Dropout` agree
+ * bit for bit, `randn` does in float64 (up to the C library's rounding of `log`, `sin` and `cos`) and in float32 for fewer
+ * than 16 numbers. For 16 or more, PyTorch's vector code has its own `log`, `sin` and `cos`, good to about a rounding each:
+ * two thirds of its numbers are these, the others differ by 10⁻⁷ or so, and by less than 2·10⁻⁶ where they are largest.
+ * PyTorch 2.13.0 from PyPI, which is built with MKL, draws the same masks on an Intel Xeon; other machines were not tried.
  *
  * @example
  * ```ts
@@ -66,7 +66,8 @@ export class TorchGenerator implements NormalStream {
    * @throws {RangeError | TypeError} if the seed is anything else.
    */
   constructor(seed: number) {
-    this.#bits = new MT19937(toSeed(seed));
+    checkInteger("The seed of a TorchGenerator", seed, 0, 0xffffffff);
+    this.#bits = new MT19937(seed);
   }
 
   /**
@@ -280,12 +281,4 @@ function toNormal(values: Float32Array | Float64Array, start: number): void {
 
 function checkOne(p: unknown): asserts p is number {
   checkProbability("The probability of a one", p);
-}
-
-function toSeed(seed: unknown): number {
-  if (typeof seed === "number" && seed >>> 0 === seed) return seed;
-  const message = "The seed of a TorchGenerator must be an integer in [0, 4294967295], got";
-  throw typeof seed === "number"
-    ? new RangeError(`${message} ${seed}`)
-    : new TypeError(`${message} ${describe(seed)}`);
 }
