@@ -57,7 +57,7 @@ const [BATCH, FEATURES] = [32, 784];
  * training mode, then in evaluation mode, and applies dropout to the batch itself.
  *
  * The random numbers are drawn in the order of the article's code: weights and biases layer by layer, the batch, the
- * masks. They are those of PyTorch without MKL; means agree with its own to some 10⁻⁸, since sums are rounded elsewhere.
+ * masks. Means agree with those of PyTorch 1.13 to some 10⁻⁸, since sums are rounded elsewhere.
  */
 export function pytorchDropout(options: PytorchDropoutOptions = {}): PytorchDropout {
   checkOptions("pytorchDropout", options, ["seed", "p", "passes"]);
