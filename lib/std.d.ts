@@ -48,6 +48,7 @@ declare module "@std/cli/parse-args" {
     options?: {
       string?: readonly string[];
       boolean?: readonly string[];
+      collect?: readonly string[];
       alias?: Record<string, string>;
       default?: Record<string, unknown>;
       unknown?: (arg: string, key?: string, value?: unknown) => unknown;

@@ -51,7 +51,7 @@ async function main(options: Options): Promise<Report> {
   if (chosen.length + processes.length === 0) {
     throw new UsageError(`No workload has one of these words in its name: ${options.names.join(", ")}`);
   }
-  using progress = new Progress(standardScreen());
+  using progress = new Progress(standardScreen(() => Deno.exit(141))); // nobody reads any more, as for SIGPIPE
   await using peers = new Peers(options.python);
   const versions = await versionsOf(peers);
   const report: Report = { machine: machine(), versions, rounds: options.rounds, records: [], missing: [] };

@@ -107,7 +107,7 @@ Deno.test("a wrong command line is answered with what is allowed, and exit code 
   using folder = new TemporaryFolder();
   for (const name of ["01_one", "02_two", "02_three"]) folder.add(name, ...GOOD);
   const wrong: [string[], ...string[]][] = [
-    [["--fast"], "Unknown option --fast", "--check, --timeout and --help"],
+    [["--fast"], "Unknown option --fast", "--check, --timeout, --set, --out and --help"],
     [["--timeout", "soon"], "positive number of seconds", `got "soon"`],
     [["--timeout", "0"], `got "0"`],
     [["--timeout=-1"], `got "-1"`],

@@ -12,6 +12,7 @@ import {
   listAnswers,
   type Notebook,
   parseNotebook,
+  readNotebookText,
   splitLines,
 } from "./notebook.ts";
 
@@ -81,7 +82,7 @@ async function writeModule(notebook: string): Promise<ModuleFile | Problem> {
   const name = `.${notebookName(notebook)}.${crypto.randomUUID()}.cells.ts`;
   const path = join(dirname(notebook), name);
   try {
-    const module = joinCells(parseNotebook(await Deno.readTextFile(notebook)));
+    const module = joinCells(parseNotebook(await readNotebookText(notebook)));
     await Deno.writeTextFile(path, module.code, { createNew: true });
     return { ...module, notebook, path };
   } catch (error) {
@@ -202,5 +203,5 @@ function count(n: number, thing: string): string {
 }
 
 if (import.meta.main) {
-  await runCommand((signal) => main(Deno.args, { write: (text) => console.error(text.trimEnd()), signal }));
+  await runCommand((signal, { write }) => main(Deno.args, { write, signal }));
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { basename, join, relative, resolve } from "@std/path";
+import { type Screen, standardScreen } from "./progress.ts";
 
 /** The command was called in a way that it does not understand; the message says what it does. */
 export class UsageError extends Error {
@@ -21,7 +22,7 @@ export class Stopped extends Error {
   /**
    * Says what stopped the command.
    *
-   * @param signal Such as `SIGINT`, which is Ctrl-C.
+   * @param signal Such as `SIGINT`, which is Ctrl-C, or `SIGPIPE`, when nobody reads what is printed.
    */
   constructor(signal: Deno.Signal) {
     super(signal === "SIGINT" ? "Stopped by Ctrl-C." : `Stopped by ${signal}.`);
@@ -29,7 +30,12 @@ export class Stopped extends Error {
   }
 }
 
-const STOP_CODES: Partial<Record<Deno.Signal, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+const STOP_CODES: Partial<Record<Deno.Signal, number>> = {
+  SIGHUP: 129,
+  SIGINT: 130,
+  SIGPIPE: 141,
+  SIGTERM: 143,
+};
 
 /** The signals that ask a program to stop; Windows has only two of them. */
 const STOP_SIGNALS: Deno.Signal[] = Deno.build.os === "windows"
@@ -39,12 +45,15 @@ const STOP_SIGNALS: Deno.Signal[] = Deno.build.os === "windows"
 /**
  * Runs a command, and exits with its exit code; also after Ctrl-C only when the command has cleaned up.
  *
- * @param command Gets a signal that aborts, with {@linkcode Stopped} as its reason, when it shall stop.
+ * @param command Gets a signal that aborts, with {@linkcode Stopped} as its reason, when it shall stop, and the screen.
  */
-export async function runCommand(command: (signal: AbortSignal) => Promise<number>): Promise<never> {
+export async function runCommand(
+  command: (signal: AbortSignal, screen: Screen) => Promise<number>,
+): Promise<never> {
   const stop = new AbortController();
   for (const name of STOP_SIGNALS) Deno.addSignalListener(name, () => stop.abort(new Stopped(name)));
-  Deno.exit(await command(stop.signal));
+  const screen = standardScreen(() => stop.abort(new Stopped("SIGPIPE")));
+  Deno.exit(await command(stop.signal, screen));
 }
 
 /** The folder `notebooks` of this project. */

@@ -7,6 +7,7 @@ import { CellTimeout, type ExecuteReply, Kernel, KernelDied, type Published } fr
 import {
   type Cell,
   type CodeCell,
+  describeInvalidOutput,
   hasTag,
   isCode,
   joinOutput,
@@ -15,7 +16,8 @@ import {
   type Output,
   runnableCells,
 } from "./notebook.ts";
-import { locateFailure } from "./position.ts";
+import { locateFailure, type Position } from "./position.ts";
+import { TornStream } from "./zmtp.ts";
 
 /** How to run a notebook. */
 export interface NotebookOptions {
@@ -39,6 +41,8 @@ export interface CellStart {
   number: number;
   /** How many cells run. */
   total: number;
+  /** 1, or 2 in the run after one whose outputs the kernel has mixed. */
+  attempt: number;
 }
 
 /** What came out of a notebook. */
@@ -85,14 +89,33 @@ export class CellFailed extends Error {
   }
 }
 
+/** The kernel mixes its messages at some moments only: the next run will most likely be whole. */
+const ATTEMPTS = 2;
+
 /**
- * Runs every cell of a notebook that is not blank.
+ * Runs every cell of a notebook that is not blank. If the kernel mixes its messages, as it may when outputs are large,
+ * all of it runs once more in another kernel.
  *
  * @returns A new notebook; the one given is not changed.
  * @throws {CellFailed} at the first cell that fails.
  * @throws {KernelNeverStarted} if there is no kernel to run them.
  */
 export async function executeNotebook(notebook: Notebook, options: NotebookOptions): Promise<Execution> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await executeOnce(notebook, options, attempt);
+    } catch (error) {
+      const isTorn = error instanceof CellFailed && error.cause instanceof TornStream;
+      if (!isTorn || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function executeOnce(
+  notebook: Notebook,
+  options: NotebookOptions,
+  attempt: number,
+): Promise<Execution> {
   const total = runnableCells(notebook).length;
   const displays: Displays = new Map();
   const outputs = new Map<Cell, CellOutputs>();
@@ -101,7 +124,7 @@ export async function executeNotebook(notebook: Notebook, options: NotebookOptio
     const number = outputs.size + 1;
     const collected = new CellOutputs(displays);
     outputs.set(cell, collected);
-    options.onCell?.({ number, total });
+    options.onCell?.({ number, total, attempt });
     await runCell(kernel, cell, collected, options.timeout, {
       cell: notebook.cells.indexOf(cell) + 1,
       codeCell: number,
@@ -111,36 +134,56 @@ export async function executeNotebook(notebook: Notebook, options: NotebookOptio
   return summarize(notebook, outputs);
 }
 
+/** The cell that is running. */
+interface Place {
+  cell: number;
+  codeCell: number;
+  source: string;
+}
+
 async function runCell(
   kernel: Kernel,
   cell: CodeCell,
   outputs: CellOutputs,
   timeout: number | undefined,
-  where: { cell: number; codeCell: number; source: string },
+  where: Place,
 ): Promise<void> {
   const onPublished = (published: Published) => outputs.add(published);
   let reply: ExecuteReply;
   try {
     reply = await kernel.execute(cell.source, { onPublished, ...(timeout !== undefined && { timeout }) });
   } catch (error) {
+    if (error instanceof TornStream) throw new CellFailed(MIXED, where, { cause: error });
     const isCells = error instanceof CellTimeout || error instanceof KernelDied;
     throw isCells ? new CellFailed(error.message, where, { cause: error }) : error;
   }
   if (reply.status !== "ok") throw await explain(reply, where);
+  if (outputs.problem !== undefined) throw new CellFailed(outputs.problem, where);
 }
 
+const MIXED =
+  `Deno's kernel mixed its messages while a large output was on its way, in ${ATTEMPTS} runs, so that ` +
+  `outputs of this cell are lost. Outputs below 1 MB avoid it.`;
+
+const UNCAUGHT = {
+  promise:
+    "A promise that nobody awaited was rejected with this while the cell ran; an earlier cell may have made it.",
+  callback: "A timer or an event listener threw this while the cell ran; it may be an earlier cell's.",
+};
+
 /** The reply is what counts: for a syntax error, the kernel publishes nothing. */
-async function explain(
-  reply: ExecuteReply,
-  where: { cell: number; codeCell: number; source: string },
-): Promise<CellFailed> {
-  const traceback = reply.traceback ?? [];
-  const { line, syntaxError } = await locateFailure(where.source, traceback);
-  const isSilent = traceback.length === 0;
-  const message = isSilent
-    ? `SyntaxError: ${syntaxError ?? "Deno cannot compile this cell."}`
-    : `${reply.ename}: ${reply.evalue}`;
-  return new CellFailed(stripColors(message).trimEnd(), { ...where, line });
+async function explain(reply: ExecuteReply, where: Place): Promise<CellFailed> {
+  const { ename, evalue, traceback = [], from } = reply;
+  const message = `${ename}: ${evalue}`;
+  if (from) return new CellFailed(`${stripColors(message)}\n  ${UNCAUGHT[from]}`, where);
+  const isCompiled = traceback.length > 0 || evalue !== "Execution failed";
+  const isPlaced = traceback.length > 0 || !isCompiled;
+  // A position is good to have, no more: it takes a temporary file, which may not be there to be had.
+  const { line, syntaxError }: Position = isPlaced
+    ? await locateFailure(where.source, traceback).catch(() => ({}))
+    : {};
+  const what = isCompiled || syntaxError === undefined ? message : `SyntaxError: ${syntaxError}`;
+  return new CellFailed(stripColors(what).trimEnd(), { ...where, line });
 }
 
 function summarize(notebook: Notebook, outputs: Map<Cell, CellOutputs>): Execution {
@@ -173,6 +216,8 @@ class CellOutputs {
   #outputs: Output[] = [];
   #clearsBeforeNext = false;
   readonly #displays: Displays;
+  /** Why the cell fails although its code has run to the end. */
+  problem: string | undefined;
 
   constructor(displays: Displays) {
     this.#displays = displays;
@@ -184,7 +229,8 @@ class CellOutputs {
     else if (type === "update_display_data") this.#update(fields);
     else if (type === "stream") this.#append(fields);
     else if (type === "display_data" || type === "execute_result") this.#display(type, fields);
-    // Not kept: "error", since a failed cell is not written, and "execute_input", the echo of the cell.
+    else if (type === "error") this.problem ??= stripColors(`${fields.ename}: ${fields.evalue}`);
+    // Not kept: "execute_input", the echo of the cell.
   }
 
   /** @returns The outputs without colour codes; these may be split between two chunks of a stream. */
@@ -206,14 +252,21 @@ class CellOutputs {
   }
 
   #push(output: Output): void {
+    this.#check(output);
     if (this.#clearsBeforeNext) this.#clear(false);
     this.#outputs.push(output);
   }
 
+  #check(output: Output): void {
+    const problem = describeInvalidOutput(output);
+    if (problem) this.problem ??= `The cell shows what a notebook cannot hold: ${problem}.`;
+  }
+
   #append({ name, text }: JsonObject): void {
     const last = this.#clearsBeforeNext ? undefined : this.#outputs.at(-1);
-    if (last?.output_type === "stream" && last.name === name) last.text = `${last.text}${text}`;
-    else this.#push({ output_type: "stream", name, text });
+    if (last?.output_type === "stream" && last.name === name && typeof text === "string") {
+      last.text = `${last.text}${text}`;
+    } else this.#push({ output_type: "stream", name, text });
   }
 
   #display(type: string, { data, metadata, execution_count, transient }: JsonObject): void {
@@ -226,7 +279,9 @@ class CellOutputs {
 
   #update({ data, metadata, transient }: JsonObject): void {
     const outputs = this.#displays.get(displayId(transient) ?? "") ?? [];
-    for (const output of outputs) Object.assign(output, { data, metadata: metadata ?? {} });
+    const content = { data, metadata: metadata ?? {} };
+    this.#check({ output_type: "update_display_data", ...content });
+    for (const output of outputs) Object.assign(output, content);
   }
 }
 

@@ -6,8 +6,9 @@
  * @module
  */
 import { join } from "@std/path";
+import { Companion, type Uncaught } from "./companion.ts";
 import { decodeMessage, encodeMessage, type Message } from "./message.ts";
-import { type SocketType, ZmtpSocket } from "./zmtp.ts";
+import { type SocketType, TornStream, ZmtpSocket } from "./zmtp.ts";
 
 /** The kernel's process ended, or hung up, while something was still expected of it. */
 export class KernelDied extends Error {
@@ -45,8 +46,10 @@ export interface ExecuteReply {
   ename?: string;
   /** If it failed: the error's message. */
   evalue?: string;
-  /** If it failed: where. Empty for a syntax error. */
+  /** If it failed: where. Empty for a syntax error, and for what is thrown without saying where. */
   traceback?: string[];
+  /** If what failed is not the cell's own code: a timer, an event listener, or a promise that nobody awaited. */
+  from?: Uncaught["from"];
 }
 
 /** How to start a kernel. */
@@ -80,11 +83,20 @@ interface Connection {
 
 /** A request under way. */
 interface Request {
+  /** Where its reply comes from, and of which type it is: no other message counts as one. */
+  channel: Channel;
+  replyType: string;
   onPublished: (published: Published) => void;
-  /** How much was published for it so far. */
-  published: number;
   reply: PromiseWithResolvers<Record<string, unknown>>;
   idle: PromiseWithResolvers<void>;
+}
+
+/** A text that the companion prints on both streams: when it has arrived, so has everything before it. */
+interface Fence {
+  text: string;
+  /** The streams on which it has not arrived yet. */
+  missing: Set<unknown>;
+  arrived: PromiseWithResolvers<void>;
 }
 
 const START_ATTEMPTS = 3;
@@ -97,17 +109,19 @@ const HELLO_PATIENCE = 500;
 const INTERRUPT_PATIENCE = 2000;
 /** How long a kernel may take to leave after it was asked to, in ms; then it is killed. */
 const SHUTDOWN_PATIENCE = 1000;
-/** How long late outputs of a cell may need to come in, in ms. */
-const LATE_OUTPUT_PAUSE = 5;
 
 /** A running Deno kernel. Dispose of it (`await using`), and neither its process nor its files remain. */
 export class Kernel implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #connection: Connection;
+  readonly #companion: Companion;
   readonly #session = crypto.randomUUID();
   readonly #sockets = new Map<Channel, ZmtpSocket>();
   /** By message id. They stay: what a cell publishes late is still its own. */
   readonly #requests = new Map<string, Request>();
+  #fence: Fence | undefined;
+  /** What nobody caught, from the moment it is known. */
+  #uncaught: PromiseWithResolvers<Uncaught> = Promise.withResolvers();
   /** Rejects as soon as nothing more can be expected of this kernel; never resolves. */
   readonly #ended = Promise.withResolvers<never>();
   readonly #closed = new AbortController();
@@ -117,6 +131,7 @@ export class Kernel implements AsyncDisposable {
   private constructor(process: Deno.ChildProcess, connection: Connection, signal: AbortSignal | undefined) {
     this.#process = process;
     this.#connection = connection;
+    this.#companion = new Companion(connection.key, (uncaught) => this.#uncaught.resolve(uncaught));
     this.#ended.promise.catch(() => {}); // it may end while nobody waits
     this.#gone = this.#watchProcess();
     if (signal?.aborted) this.#end(signal.reason);
@@ -146,22 +161,22 @@ export class Kernel implements AsyncDisposable {
   }
 
   /**
-   * Runs one cell.
+   * Runs one cell, and waits for everything that it has published.
    *
-   * @returns The kernel's answer, also if the cell failed.
+   * @returns The kernel's answer, also if the cell failed, or an error that nothing caught while it ran.
    * @throws {CellTimeout} if the cell took too long; it was interrupted or, if that did not help, the kernel killed.
    * @throws {KernelDied} if the kernel did not survive the cell.
+   * @throws {TornStream} if the kernel mixed its messages, so that outputs are lost.
    */
   async execute(code: string, options: ExecuteOptions = {}): Promise<ExecuteReply> {
-    const content = { code, silent: false, store_history: true, user_expressions: {}, allow_stdin: false };
-    const request = this.#request("shell", "execute_request", content, options.onPublished);
-    const done = this.#whileAlive(Promise.all([request.reply.promise, request.idle.promise]));
+    const request = this.#execute(code, { silent: false, onPublished: options.onPublished });
+    const done = this.#whileAlive(Promise.race([this.#finish(request), this.#failure()]));
     if (!await settlesWithin(done, (options.timeout ?? Infinity) * 1000)) {
       throw await this.#stopCell(request, options.timeout!);
     }
-    const [reply] = await done;
-    await this.#collectLateOutputs(request);
-    return reply as unknown as ExecuteReply;
+    const reply = await done;
+    if (reply.from !== undefined) this.#uncaught = Promise.withResolvers();
+    return reply;
   }
 
   /** Asks the kernel to stop the running cell. A loop obeys; an `await` that never ends does not. */
@@ -193,15 +208,12 @@ export class Kernel implements AsyncDisposable {
 
   /** Fails everybody who waits, with the first reason given, and lets go of process and connections. */
   #end(reason: unknown): void {
+    if (this.#closed.signal.aborted) return;
     this.#ended.reject(reason);
     this.#closed.abort();
+    this.#companion[Symbol.dispose]();
     for (const socket of this.#sockets.values()) socket.close();
-    try {
-      this.#process.kill("SIGKILL");
-    } catch (error) {
-      // It has left already: the system says NotFound, and Deno TypeError once it knows.
-      if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
-    }
+    killGroup(this.#process.pid);
   }
 
   async #watchProcess(): Promise<void> {
@@ -212,7 +224,7 @@ export class Kernel implements AsyncDisposable {
 
   /** Connects and greets, until the kernel has answered on both channels that matter. */
   async #meet(timeout: number): Promise<void> {
-    const greeted = this.#connect().then(() => this.#greet());
+    const greeted = this.#connect().then(() => this.#greet()).then(() => this.#install());
     if (await settlesWithin(this.#whileAlive(greeted), timeout * 1000)) return await greeted;
     greeted.catch(() => {}); // it fails when the kernel is killed
     throw new KernelNeverStarted(`The kernel did not answer within ${timeout} s.`);
@@ -232,7 +244,7 @@ export class Kernel implements AsyncDisposable {
       try {
         const socket = await ZmtpSocket.connect(type, ports[channel], this.#closed.signal);
         this.#sockets.set(channel, socket);
-        this.#receive(socket);
+        this.#receive(channel, socket);
         return;
       } catch (error) {
         if (this.#closed.signal.aborted) return await this.#ended.promise;
@@ -251,14 +263,24 @@ export class Kernel implements AsyncDisposable {
     }
   }
 
-  async #receive(socket: ZmtpSocket): Promise<void> {
+  /** The companion must be there before any cell. */
+  async #install(): Promise<void> {
+    const request = this.#execute(this.#companion.code, { silent: true });
+    const { status, ename, evalue } = await this.#whileAlive(
+      request.reply.promise,
+    ) as unknown as ExecuteReply;
+    if (status !== "ok") throw new KernelNeverStarted(`The kernel cannot be prepared: ${ename}: ${evalue}`);
+  }
+
+  async #receive(channel: Channel, socket: ZmtpSocket): Promise<void> {
     try {
       for await (const frames of socket) {
         const message = decodeMessage(this.#connection.key, frames);
-        if (message) this.#deliver(message);
+        if (!message) throw new TornStream("A message's signature is wrong.");
+        this.#deliver(channel, message);
       }
     } catch (error) {
-      this.#end(await this.#hungUp(error));
+      this.#end(error instanceof TornStream ? error : await this.#hungUp(error));
     }
   }
 
@@ -268,17 +290,55 @@ export class Kernel implements AsyncDisposable {
     return new KernelDied(`The connection to the kernel broke: ${messageOf(error)}`);
   }
 
-  #deliver({ type, parentId, content }: Message): void {
+  #deliver(channel: Channel, { type, parentId, content }: Message): void {
+    if (channel === "iopub" && type === "stream") this.#passFence(content);
     const request = this.#requests.get(parentId ?? "");
     if (!request) return;
-    if (type.endsWith("_reply")) {
-      request.reply.resolve(content);
+    if (channel !== "iopub") {
+      if (channel === request.channel && type === request.replyType) request.reply.resolve(content);
     } else if (type === "status") {
       if (content.execution_state === "idle") request.idle.resolve();
-    } else {
-      request.published++;
+    } else if (!(type === "stream" && content.text === "")) {
       request.onPublished({ type, content });
     }
+  }
+
+  /** Takes the fence out of a stream. */
+  #passFence(content: Record<string, unknown>): void {
+    const { text, name } = content;
+    if (!this.#fence || typeof text !== "string" || !text.includes(this.#fence.text)) return;
+    content.text = text.replace(this.#fence.text, "");
+    this.#fence.missing.delete(name);
+    if (this.#fence.missing.size === 0) this.#fence.arrived.resolve();
+  }
+
+  /**
+   * The kernel answers before it has published all that the cell has sent. Another request would not do to find out
+   * when it has: its own messages would be written into a large one that is under way.
+   */
+  async #finish(request: Request): Promise<ExecuteReply> {
+    const reply = await request.reply.promise as unknown as ExecuteReply;
+    if (reply.status !== "ok") return reply;
+    const text = crypto.randomUUID();
+    this.#fence = { text, missing: new Set(["stdout", "stderr"]), arrived: Promise.withResolvers() };
+    await this.#companion.fence(text);
+    await this.#fence.arrived.promise;
+    this.#fence = undefined;
+    return reply;
+  }
+
+  async #failure(): Promise<ExecuteReply> {
+    const { from, name, message } = await this.#uncaught.promise;
+    return { status: "error", execution_count: 0, ename: name, evalue: message, traceback: [], from };
+  }
+
+  #execute(
+    code: string,
+    options: { silent: boolean; onPublished?: ((published: Published) => void) | undefined },
+  ): Request {
+    const { silent, onPublished } = options;
+    const content = { code, silent, store_history: !silent, user_expressions: {}, allow_stdin: false };
+    return this.#request("shell", "execute_request", content, onPublished);
   }
 
   #request(
@@ -289,8 +349,9 @@ export class Kernel implements AsyncDisposable {
   ): Request {
     const id = crypto.randomUUID();
     const request = {
+      channel,
+      replyType: type.replace("_request", "_reply"),
       onPublished,
-      published: 0,
       reply: Promise.withResolvers<Record<string, unknown>>(),
       idle: Promise.withResolvers<void>(),
     };
@@ -312,20 +373,6 @@ export class Kernel implements AsyncDisposable {
     const how = obeyed ? "was interrupted" : "did not answer an interrupt, so that its kernel was killed";
     return new CellTimeout(`The cell ran for more than ${seconds} s and ${how}.`);
   }
-
-  /**
-   * Deno 2.9 may publish the last outputs of a cell after it has reported that it is idle. Asks for something
-   * else until a round brings nothing new: what was on its way has then arrived.
-   */
-  async #collectLateOutputs(request: Request): Promise<void> {
-    let seen: number;
-    do {
-      seen = request.published;
-      await pause(LATE_OUTPUT_PAUSE);
-      const round = this.#request("shell", "kernel_info_request", {});
-      await this.#whileAlive(round.idle.promise);
-    } while (request.published > seen);
-  }
 }
 
 /** Writes the connection file. The ports are free now; nothing guarantees that they still are in a moment. */
@@ -346,7 +393,12 @@ async function prepareConnection(): Promise<Connection> {
     hb_port: heartbeat,
     kernel_name: "deno",
   };
-  await Deno.writeTextFile(file, JSON.stringify(info));
+  try {
+    await Deno.writeTextFile(file, JSON.stringify(info));
+  } catch (error) {
+    await Deno.remove(directory, { recursive: true });
+    throw new KernelNeverStarted(`The temporary folder ${directory} cannot be written: ${messageOf(error)}`);
+  }
   return { directory, file, key, ports: { shell, control, iopub } };
 }
 
@@ -364,6 +416,7 @@ async function spawn(connection: Connection, options: KernelOptions): Promise<De
       args: ["jupyter", "--kernel", "--conn", connection.file],
       ...(options.cwd !== undefined && { cwd: options.cwd }),
       env: { NO_COLOR: "1" },
+      detached: true, // a process group of its own, which ends as a whole
       stdin: "null",
       stdout: "null",
       stderr: "piped",
@@ -371,6 +424,15 @@ async function spawn(connection: Connection, options: KernelOptions): Promise<De
   } catch (error) {
     await Deno.remove(connection.directory, { recursive: true });
     throw new KernelNeverStarted(`${deno} could not be started: ${messageOf(error)}`);
+  }
+}
+
+/** Ends a kernel with the processes that its cells have left behind; on Windows, the kernel alone. */
+function killGroup(pid: number): void {
+  try {
+    Deno.kill(Deno.build.os === "windows" ? pid : -pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error; // all of them have left already
   }
 }
 

@@ -26,7 +26,7 @@ const decoder = new TextDecoder();
  * @param key The secret that client and kernel share.
  * @returns HMAC-SHA256 in hexadecimal.
  */
-export function sign(key: string, parts: readonly string[]): string {
+export function sign(key: string, parts: readonly (string | Uint8Array)[]): string {
   const hmac = createHmac("sha256", key);
   for (const part of parts) hmac.update(part);
   return hmac.digest("hex");
@@ -59,13 +59,12 @@ export function encodeMessage(
  * Reads a message from its frames.
  *
  * @param key The secret that client and kernel share.
- * @returns `undefined` for what is not a message, or not signed with the key: the protocol says to ignore it.
+ * @returns `undefined` for what is not a message, or not signed with the key.
  */
 export function decodeMessage(key: string, frames: readonly Uint8Array[]): Message | undefined {
-  const texts = frames.map((frame) => decoder.decode(frame));
-  const start = texts.indexOf(DELIMITER);
-  const [signature, ...parts] = texts.slice(start + 1, start + 6);
-  if (start < 0 || parts.length < 4 || signature !== sign(key, parts)) return undefined;
-  const [header, parent, , content] = parts.map((part) => JSON.parse(part));
+  const start = frames.findIndex((frame) => decoder.decode(frame) === DELIMITER);
+  const [signature, ...parts] = frames.slice(start + 1, start + 6);
+  if (start < 0 || parts.length < 4 || decoder.decode(signature) !== sign(key, parts)) return undefined;
+  const [header, parent, , content] = parts.map((part) => JSON.parse(decoder.decode(part)));
   return { type: header.msg_type, parentId: parent?.msg_id, content };
 }

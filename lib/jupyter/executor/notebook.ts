@@ -71,6 +71,22 @@ const VALID_ID = /^[a-zA-Z0-9_-]{1,64}$/;
 const AFTER_LINE_END = /(?<=\r\n|\r(?!\n)|[\n\v\f\x1c-\x1e\x85\u2028\u2029])/;
 
 /**
+ * Reads the text of a notebook's file.
+ *
+ * @param path An `.ipynb` file.
+ * @returns Its text; a byte order mark stays, as U+FEFF.
+ * @throws {InvalidNotebook} if it is not UTF-8: whoever wrote such a text back would lose what it stands for.
+ */
+export async function readNotebookText(path: string): Promise<string> {
+  const bytes = await Deno.readFile(path);
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new InvalidNotebook("This is not UTF-8, as notebooks are. Save it with that encoding.");
+  }
+}
+
+/**
  * Reads a notebook for the Deno kernel. A cell without an id gets one that follows from its position.
  *
  * @param text The content of an `.ipynb` file.
@@ -133,6 +149,29 @@ export function hasTag(cell: Cell, tag: string): boolean {
 }
 
 /**
+ * Says what keeps an output from being part of a notebook.
+ *
+ * @param output As a kernel published it, with texts as strings or lists of lines.
+ * @returns Such as "image/png must be a text, got 5"; `undefined` if all is well.
+ */
+export function describeInvalidOutput(output: Output): string | undefined {
+  const { output_type: type, name, text, data, metadata } = output;
+  if (type === "stream") {
+    if (typeof name !== "string") return `a stream's name must be a text, got ${writeJson(name)}`;
+    return isText(text) ? undefined : `a stream's text must be a text, got ${excerpt(text)}`;
+  }
+  if (!isObject(data)) return `data must be an object, by media type, got ${excerpt(data)}`;
+  if (!isObject(metadata)) return `metadata must be an object, got ${excerpt(metadata)}`;
+  const [wrong] = Object.entries(data).filter(([type, value]) => !isJsonType(type) && !isText(value));
+  return wrong && `${wrong[0]} must be a text, got ${excerpt(wrong[1])}`;
+}
+
+function excerpt(value: Json | undefined): string {
+  const json = JSON.stringify(value ?? null);
+  return json.length <= 60 ? json : json.slice(0, 60) + " …";
+}
+
+/**
  * Splits a text into lines that keep their ends, where Python's `str.splitlines` does.
  *
  * @returns No lines for an empty text.
@@ -152,7 +191,7 @@ type RawNotebook = JsonObject & {
 
 function parseJson(text: string): Json {
   try {
-    return JSON.parse(text, keepSpelling);
+    return JSON.parse(text.replace(/^\uFEFF/, ""), keepSpelling);
   } catch (error) {
     throw new InvalidNotebook(`This is not JSON: ${(error as SyntaxError).message}`);
   }
@@ -284,9 +323,12 @@ function splitBundle(bundle: JsonObject): JsonObject {
 
 function joinBundle(bundle: JsonObject): JsonObject {
   return mapFields(bundle, (type, value) => {
-    const isJson = type === "application/json" || /^application\/.*\+json$/s.test(type);
-    return !isJson && isText(value) ? joinText(value) : value;
+    return !isJsonType(type) && isText(value) ? joinText(value) : value;
   });
+}
+
+function isJsonType(type: string): boolean {
+  return /^application\/(.*\+)?json$/s.test(type);
 }
 
 function mapBundles(bundles: JsonObject, change: (bundle: JsonObject) => JsonObject): JsonObject {

@@ -12,15 +12,35 @@ export interface Screen {
   columns?: number;
 }
 
-/** Opens the screen behind standard error. */
-export function standardScreen(): Screen {
+/**
+ * Opens the screen behind standard error.
+ *
+ * @param onClosed Called when nobody reads any more, as after `| head`; what is written then is lost.
+ */
+export function standardScreen(onClosed: () => void): Screen {
   const encoder = new TextEncoder();
-  const write = (text: string) => writeAll(encoder.encode(text));
+  const write = (text: string) => {
+    try {
+      writeAll(encoder.encode(text));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+      onClosed();
+    }
+  };
   return Deno.stderr.isTerminal() ? { write, columns: Deno.consoleSize().columns } : { write };
 }
 
 function writeAll(bytes: Uint8Array): void {
   for (let start = 0; start < bytes.length;) start += Deno.stderr.writeSync(bytes.subarray(start));
+}
+
+/**
+ * Makes text from cells and file names harmless for a terminal, which would obey escape codes in it.
+ *
+ * @returns The text with control characters written out, such as `\\x1b`; line ends and tabs stay.
+ */
+export function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
 const REDRAW_INTERVAL = 250;
@@ -66,7 +86,7 @@ export class Progress implements Disposable {
 
   #line(task: string, outcome?: string): string {
     const { doing, since } = this.#tasks.get(task) ?? { doing: "", since: performance.now() };
-    return `${task}: ${outcome ?? doing}, ${((performance.now() - since) / 1000).toFixed(1)} s`;
+    return `${printable(task)}: ${outcome ?? doing}, ${((performance.now() - since) / 1000).toFixed(1)} s`;
   }
 
   #draw(): void {

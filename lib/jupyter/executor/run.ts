@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { dirname, join } from "@std/path";
+import { basename, dirname, join, resolve } from "@std/path";
 import { parseArgs } from "@std/cli/parse-args";
 import { findNotebooks, notebookName, NOTEBOOKS, runCommand, showPath, UsageError } from "./command.ts";
 import { describeDifference } from "./difference.ts";
 import { CellFailed, type CellStart, executeNotebook, type Execution } from "./execute.ts";
-import { parseNotebook, serializeNotebook } from "./notebook.ts";
-import { formatTable, Progress, type Screen, standardScreen } from "./progress.ts";
+import { parseNotebook, readNotebookText, serializeNotebook } from "./notebook.ts";
+import { InvalidParameter, parseSetting, setParameters } from "./parameters.ts";
+import { formatTable, printable, Progress, type Screen } from "./progress.ts";
 
 /** What the command finds around it; tests bring their own. */
 export interface Surroundings {
@@ -32,11 +33,23 @@ interface Task {
   help: boolean;
   /** Seconds per cell. */
   timeout: number;
+  /** Parameter → value, as text. */
+  settings: Map<string, string>;
+  /** The folder that gets executed copies; `undefined` if the notebooks themselves are written. */
+  out: string | undefined;
+}
+
+/** One notebook that runs. */
+interface Job {
+  path: string;
+  /** What it is called: its name or, where another has the same, its path. */
+  label: string;
+  /** The file that is written. */
+  target: string;
 }
 
 /** What became of one notebook. */
-interface Result {
-  path: string;
+interface Result extends Job {
   status: "written" | "unchanged" | "differs" | "failed" | "stopped";
   seconds: number;
   execution?: Execution;
@@ -48,14 +61,18 @@ const DEFAULT_TIMEOUT = 120;
 
 const HELP = `Runs notebooks in the Deno kernel, from top to bottom, and writes them back with fresh outputs.
 
-Usage: deno task notebooks [names…] [--check] [--timeout seconds]
+Usage: deno task notebooks [names…] [--check] [--timeout seconds] [--set name=value]… [--out folder]
 
   names      notebooks by name, by the beginning of a name ("01"), or by path; none means all
   --check    write nothing; fail if the outputs on disk are not those of a fresh run
   --timeout  how long one cell may take, in seconds (${DEFAULT_TIMEOUT})
+  --set      another value for a constant in the cell tagged "parameters", such as --set p=0.3; needs --out
+  --out      write executed copies to this folder, and leave the notebooks as they are
   --help     show this text
 
-A notebook is written only if all of its cells succeed.
+A notebook is written only if all of its cells succeed and all that they have shown has arrived.
+A notebook is a program: its cells run with all permissions, as in every Deno kernel. The permissions of this task
+are those of the program that drives the kernels, not of the cells. Run only notebooks that you trust.
 `;
 
 /**
@@ -74,14 +91,15 @@ export async function main(args: readonly string[], surroundings: Surroundings):
       return 0;
     }
     const paths = await findNotebooks(task.names, surroundings.directory ?? NOTEBOOKS);
-    if (!task.check) await checkWritable(paths);
-    const results = await runAll(paths, task, surroundings);
-    screen.write(report(results, task));
+    const jobs = await plan(paths, task);
+    if (!task.check) await checkWritable(jobs);
+    const results = await runAll(jobs, task, surroundings);
+    screen.write(printable(report(results, task)));
     if (signal.aborted) return signal.reason.exitCode;
     return results.every(isGood) ? 0 : 1;
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof NotWritable)) throw error;
-    screen.write(error.message + "\n");
+    screen.write(printable(error.message) + "\n");
     return error instanceof UsageError ? 2 : 1;
   }
 }
@@ -91,12 +109,15 @@ export async function main(args: readonly string[], surroundings: Surroundings):
 function parseTask(args: readonly string[]): Task {
   const flags = parseArgs([...args], {
     boolean: ["check", "help"],
-    string: ["timeout", "_"],
+    string: ["timeout", "set", "out", "_"],
+    collect: ["set"],
     alias: { help: "h" },
     default: { timeout: String(DEFAULT_TIMEOUT) },
     unknown: (arg) => {
       if (arg.startsWith("-")) {
-        throw new UsageError(`Unknown option ${arg}. Allowed are --check, --timeout and --help.`);
+        throw new UsageError(
+          `Unknown option ${arg}. Allowed are --check, --timeout, --set, --out and --help.`,
+        );
       }
     },
   });
@@ -104,57 +125,119 @@ function parseTask(args: readonly string[]): Task {
   if (!(timeout > 0 && timeout < Infinity)) {
     throw new UsageError(`--timeout must be a positive number of seconds, got "${flags.timeout}".`);
   }
-  return { names: flags._.map(String), check: flags.check === true, help: flags.help === true, timeout };
+  const { check = false, help = false, set = [], out } = flags as {
+    check?: boolean;
+    help?: boolean;
+    set?: string[];
+    out?: string;
+  };
+  const settings = parseSettings(set);
+  if (out === "") throw new UsageError("--out takes a folder.");
+  if (settings.size > 0 && out === undefined) {
+    throw new UsageError("--set runs a copy: say with --out where it shall be written.");
+  }
+  if (check && out !== undefined) {
+    throw new UsageError("--check writes nothing, --out does: use one of them.");
+  }
+  return { names: flags._.map(String), check, help, timeout, settings, out };
+}
+
+function parseSettings(texts: readonly string[]): Map<string, string> {
+  const settings = new Map<string, string>();
+  for (const text of texts) {
+    const [name, value] = asUsage(() => parseSetting(text));
+    if (settings.has(name)) throw new UsageError(`--set gives ${name} two values.`);
+    settings.set(name, value);
+  }
+  return settings;
+}
+
+function asUsage<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof InvalidParameter ? new UsageError(error.message) : error;
+  }
+}
+
+/** Says what runs and what is written, before anything does. */
+async function plan(paths: readonly string[], { settings, out }: Task): Promise<Job[]> {
+  const isUnique = (path: string) =>
+    paths.filter((other) => notebookName(other) === notebookName(path)).length === 1;
+  const jobs = paths.map((path) => ({
+    path,
+    label: isUnique(path) ? notebookName(path) : showPath(path),
+    target: out === undefined ? path : join(resolve(out), basename(path)),
+  }));
+  if (out === undefined) return jobs;
+  for (const { path, target } of jobs) {
+    if (!isUnique(path)) {
+      throw new UsageError(`Two notebooks are named ${notebookName(path)}: --out cannot hold both.`);
+    }
+    if (await Deno.realPath(target).catch(() => target) === await Deno.realPath(path)) {
+      throw new UsageError(`--out ${out} is the folder of ${showPath(path)} itself: choose another.`);
+    }
+    if (settings.size === 0) continue;
+    const notebook = parseNotebook(await readNotebookText(path));
+    asUsage(() => setParameters(notebook, settings));
+  }
+  await Deno.mkdir(out, { recursive: true }).catch((error) => {
+    throw new NotWritable(`The folder ${out} cannot be made: ${error.message}`);
+  });
+  return jobs;
 }
 
 // ---- Running ----
 
 /** Runs the notebooks side by side, as many at a time as there are processors. */
-async function runAll(paths: readonly string[], task: Task, surroundings: Surroundings): Promise<Result[]> {
+async function runAll(jobs: readonly Job[], task: Task, surroundings: Surroundings): Promise<Result[]> {
   const results: Result[] = [];
-  const waiting = paths.entries();
+  const waiting = jobs.entries();
   using progress = new Progress(surroundings.screen);
   const work = async () => {
-    for (const [i, path] of waiting) results[i] = await runOne(path, task, surroundings, progress);
+    for (const [i, job] of waiting) results[i] = await runOne(job, task, surroundings, progress);
   };
   await Promise.all(Array.from({ length: Math.max(1, navigator.hardwareConcurrency) }, work));
   return results;
 }
 
 async function runOne(
-  path: string,
+  job: Job,
   task: Task,
   surroundings: Surroundings,
   progress: Progress,
 ): Promise<Result> {
-  const name = notebookName(path);
   const start = performance.now();
-  progress.update(name, "starting");
-  const onCell = ({ number, total }: CellStart) => progress.update(name, `cell ${number} of ${total}`);
-  const outcome = await attempt(path, task, surroundings, onCell);
-  progress.finish(name, outcome.status);
-  return { path, seconds: (performance.now() - start) / 1000, ...outcome };
+  progress.update(job.label, "starting");
+  const onCell = ({ number, total, attempt }: CellStart) =>
+    progress.update(job.label, `cell ${number} of ${total}${attempt > 1 ? ", once more" : ""}`);
+  const outcome = await attempt(job, task, surroundings, onCell);
+  progress.finish(job.label, outcome.status);
+  return { ...job, seconds: (performance.now() - start) / 1000, ...outcome };
 }
 
 /** Every failure of a notebook becomes a result: the others go on. */
 async function attempt(
-  path: string,
+  { path, target }: Job,
   task: Task,
   surroundings: Surroundings,
   onCell: (cell: CellStart) => void,
-): Promise<Omit<Result, "path" | "seconds">> {
+): Promise<Omit<Result, keyof Job | "seconds">> {
   const { screen: _, directory: __, ...options } = surroundings;
   try {
     options.signal.throwIfAborted();
-    const before = await Deno.readTextFile(path);
-    const notebook = parseNotebook(before);
-    const execution = await executeNotebook(notebook, {
+    const before = await readNotebookText(path);
+    const execution = await executeNotebook(setParameters(parseNotebook(before), task.settings), {
       ...options,
-      cwd: dirname(path),
+      cwd: dirname(path), // also of a copy: its imports are relative to it
       timeout: task.timeout,
       onCell,
     });
     const after = serializeNotebook(execution.notebook);
+    if (task.out !== undefined) {
+      await writeFile(target, after);
+      return { status: "written", execution };
+    }
     if (after === before) return { status: "unchanged", execution };
     if (task.check) {
       return {
@@ -185,8 +268,10 @@ class NotWritable extends Error {
   override name = "NotWritable";
 }
 
-async function checkWritable(paths: readonly string[]): Promise<void> {
-  for (const directory of new Set(paths.map((path) => dirname(path)))) {
+async function checkWritable(jobs: readonly Job[]): Promise<void> {
+  // Where the file is, not where a link to it is.
+  const files = await Promise.all(jobs.map(({ target }) => Deno.realPath(target).catch(() => target)));
+  for (const directory of new Set(files.map((file) => dirname(file)))) {
     try {
       const probe = temporaryName(join(directory, "probe"));
       await Deno.writeTextFile(probe, "", { createNew: true });
@@ -200,17 +285,20 @@ async function checkWritable(paths: readonly string[]): Promise<void> {
   }
 }
 
-/** Replaces a file in one step, so that at any moment there is the old one or the new one. */
 async function replaceFile(path: string, before: string, after: string): Promise<void> {
-  if (await Deno.readTextFile(path) !== before) {
+  if (await readNotebookText(path).catch(() => undefined) !== before) {
     throw new Error("The file was changed while its cells ran. It was left as it is; run it again.");
   }
-  const target = await Deno.realPath(path); // not the link, if it is one
-  const temporary = temporaryName(target);
+  await writeFile(await Deno.realPath(path), after); // not the link, if it is one
+}
+
+/** Writes a file in one step, so that at any moment there is the old one or the new one. */
+async function writeFile(path: string, text: string): Promise<void> {
+  const temporary = temporaryName(path);
   try {
-    const { mode } = await Deno.stat(target);
-    await Deno.writeTextFile(temporary, after, { createNew: true, ...(mode !== null && { mode }) });
-    await Deno.rename(temporary, target);
+    const { mode } = await Deno.stat(path).catch(() => ({ mode: null }));
+    await Deno.writeTextFile(temporary, text, { createNew: true, ...(mode !== null && { mode }) });
+    await Deno.rename(temporary, path);
   } catch (error) {
     await Deno.remove(temporary).catch(() => {}); // it may not exist
     throw error;
@@ -230,9 +318,9 @@ function isGood({ status }: Result): boolean {
 
 function report(results: readonly Result[], task: Task): string {
   const headings = ["notebook", "cells", "figures", "claims", "seconds", "status"];
-  const rows = results.map(({ path, execution, seconds, status }) => {
+  const rows = results.map(({ label, execution, seconds, status }) => {
     const counts = [execution?.cells, execution?.figures, execution?.claims].map((n) => String(n ?? "–"));
-    return [notebookName(path), ...counts, seconds.toFixed(1), status];
+    return [label, ...counts, seconds.toFixed(1), status];
   });
   const problems = results.flatMap(({ problem }) => problem ? [problem] : []);
   const parts = [formatTable([headings, ...rows]), ...problems, advice(results, task)];
@@ -248,9 +336,9 @@ function advice(results: readonly Result[], task: Task): string {
   }
   if (has("differs")) return "Nothing was written. To bring the outputs up to date: deno task notebooks";
   if (task.check) return "All outputs are those of a fresh run.";
-  return `Open ${showPath(results[0].path)} in Jupyter or VS Code.`;
+  return `Open ${showPath(results[0].target)} in Jupyter or VS Code.`;
 }
 
 if (import.meta.main) {
-  await runCommand((signal) => main(Deno.args, { screen: standardScreen(), signal }));
+  await runCommand((signal, screen) => main(Deno.args, { screen, signal }));
 }

@@ -16,10 +16,22 @@ export class ZmtpError extends Error {
   override name = "ZmtpError";
 }
 
+/**
+ * Bytes of two messages are mixed: what came is no frame. The Deno kernel does that when it publishes something while
+ * a large output is being written.
+ */
+export class TornStream extends ZmtpError {
+  /** The class, as messages name it. */
+  override name = "TornStream";
+}
+
 const GREETING_LENGTH = 64;
 const MECHANISM = { start: 12, end: 32 };
 const MORE = 1, LONG = 2, COMMAND = 4;
 const LONGEST_SHORT_FRAME = 255;
+/** More than any text that JavaScript can hold: what claims to be longer is not the length of a frame. */
+const LONGEST_FRAME = 2 ** 30;
+const BUFFER_SIZE = 65536;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -123,30 +135,41 @@ export class ZmtpSocket implements AsyncIterable<Uint8Array[]> {
   async #read(count: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(count);
     for (let filled = 0; filled < count;) {
-      if (this.#unread.length === 0) await this.#receive();
-      const piece = this.#unread.subarray(0, count - filled);
-      bytes.set(piece, filled);
+      const missing = bytes.subarray(filled);
+      if (this.#unread.length === 0 && missing.length >= BUFFER_SIZE) {
+        filled += await this.#receive(missing); // large frames are not copied
+        continue;
+      }
+      if (this.#unread.length === 0) {
+        const buffer = new Uint8Array(BUFFER_SIZE);
+        this.#unread = buffer.subarray(0, await this.#receive(buffer));
+      }
+      const piece = this.#unread.subarray(0, missing.length);
+      missing.set(piece);
       filled += piece.length;
       this.#unread = this.#unread.subarray(piece.length);
     }
     return bytes;
   }
 
-  async #receive(): Promise<void> {
-    const buffer = new Uint8Array(65536);
+  async #receive(buffer: Uint8Array): Promise<number> {
     const count = await this.#connection.read(buffer);
     if (count === null) throw new ZmtpError("The peer closed the connection.");
-    this.#unread = buffer.subarray(0, count);
+    return count;
   }
 
   async #readFrame(): Promise<{ body: Uint8Array; isCommand: boolean; more: boolean }> {
     const [flags] = await this.#read(1);
-    const length = flags & LONG
-      ? Number(new DataView((await this.#read(8)).buffer).getBigUint64(0))
-      : (await this.#read(1))[0];
+    if (flags & ~(MORE | LONG | COMMAND)) throw new TornStream(`A frame begins with the byte ${flags}.`);
+    const length = flags & LONG ? readLength(await this.#read(8)) : (await this.#read(1))[0];
+    if (length > LONGEST_FRAME) throw new TornStream(`A frame claims to be ${length} bytes long.`);
     const body = await this.#read(length);
     return { body, isCommand: (flags & COMMAND) !== 0, more: (flags & MORE) !== 0 };
   }
+}
+
+function readLength(bytes: Uint8Array): number {
+  return Number(new DataView(bytes.buffer).getBigUint64(0));
 }
 
 /** Signature, version 3.0, mechanism NULL, not a server. */
