@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { type SocketType, ZmtpError, ZmtpSocket } from "../../lib/jupyter/executor/zmtp.ts";
+import { type SocketType, TornStream, ZmtpError, ZmtpSocket } from "../../lib/jupyter/executor/zmtp.ts";
 
 /** A peer that sends its bytes one by one or in pieces, so that reads are split anywhere. */
 class Peer implements Disposable {
@@ -57,8 +57,13 @@ const command = (name: string) =>
 /** The client's side of the handshake, as the standard writes it: 64 bytes, then READY with two properties. */
 const readyLength = (type: SocketType) => 2 + 6 + (12 + 4 + type.length) + (9 + 4);
 
-async function connect(peer: Peer, type: SocketType = "DEALER", piece?: number): Promise<ZmtpSocket> {
-  const socket = ZmtpSocket.connect(type, peer.port);
+async function connect(
+  peer: Peer,
+  type: SocketType = "DEALER",
+  piece?: number,
+  messageStart?: Uint8Array,
+): Promise<ZmtpSocket> {
+  const socket = ZmtpSocket.connect(type, peer.port, messageStart && { messageStart });
   await peer.accept();
   await peer.write(greeting(), piece);
   await peer.write(command("READY"), piece);
@@ -143,6 +148,67 @@ Deno.test("any message arrives, in short frames and in long ones, while commands
   socket.close();
 });
 
+// ---- A peer that mixes its messages, as Deno's kernel does ----
+
+/** Like a Jupyter message: a short first frame, whose flags and length no text holds. */
+const START = Uint8Array.of(1, 3, 97, 98, 99);
+const text = fc.string({ unit: fc.constantFrom(...'abc\n"ü') });
+const small = fc.array(text, { minLength: 1, maxLength: 4 }).map((texts) => ["abc", ...texts]);
+const encode = (texts: readonly string[]) => texts.map((text) => new TextEncoder().encode(text));
+
+Deno.test("messages that were written into another one are found, wherever, and all are whole", async () => {
+  using peer = new Peer();
+  const socket = await connect(peer, "SUB", undefined, START);
+  const received = socket[Symbol.asyncIterator]();
+  const cuts = fc.array(fc.tuple(small, fc.double({ min: 0, max: 1, noNaN: true })), { maxLength: 3 });
+  await peer.read(3);
+  await fc.assert(
+    fc.asyncProperty(text, fc.integer({ min: 256, max: 100_000 }), cuts, async (part, size, cuts) => {
+      const large = ["abc", "head", (part + "abc").repeat(Math.ceil(size / (part.length + 3)))];
+      const bytes = frames(encode(large));
+      const head = bytes.length - new TextEncoder().encode(large[2]).length;
+      const places = cuts.map(([, at]) => Math.round(head + at * (bytes.length - head))).sort((a, b) =>
+        a - b
+      );
+      const mixed = cuts.flatMap(([message], i) => [
+        ...bytes.subarray(places[i - 1] ?? 0, places[i]),
+        ...frames(encode(message)),
+      ]);
+      const written = peer.write(Uint8Array.from([...mixed, ...bytes.subarray(places.at(-1) ?? 0)]));
+      const messages: string[][] = [];
+      for (let i = 0; i <= cuts.length; i++) {
+        const { value } = await received.next();
+        messages.push(value.map((frame: Uint8Array) => new TextDecoder().decode(frame)));
+      }
+      assertEquals(messages.toSorted(), [large, ...cuts.map(([message]) => message)].toSorted());
+      await written;
+    }),
+    { numRuns: 50 },
+  );
+  socket.close();
+});
+
+Deno.test("bytes that cannot be a frame end the stream with an error", async () => {
+  const large = frames(encode(["abc", "x".repeat(1000)]));
+  const message = frames(encode(["abc", "y".repeat(300)]));
+  const torn: [string, Uint8Array][] = [
+    // Without knowing how messages begin, it cannot put them together.
+    [
+      "begins with the byte 120",
+      Uint8Array.from([...large.subarray(0, 500), ...message, ...large.subarray(500)]),
+    ],
+    ["claims to be 1099511627776 bytes", Uint8Array.of(2, 0, 0, 1, 0, 0, 0, 0, 0)],
+  ];
+  for (const [reason, bytes] of torn) {
+    using peer = new Peer();
+    const socket = await connect(peer);
+    const written = peer.write(bytes);
+    await assertRejects(async () => await Array.fromAsync(socket), TornStream, reason);
+    await written;
+    socket.close();
+  }
+});
+
 Deno.test("a SUB socket subscribes to everything", async () => {
   using peer = new Peer();
   const socket = await connect(peer, "SUB");
@@ -187,10 +253,10 @@ Deno.test("a peer that hangs up ends the handshake, or the messages, with an err
 Deno.test("a handshake that does not end can be given up", async () => {
   using peer = new Peer();
   const controller = new AbortController();
-  const connecting = ZmtpSocket.connect("DEALER", peer.port, controller.signal);
+  const connecting = ZmtpSocket.connect("DEALER", peer.port, controller);
   await peer.accept();
   controller.abort(new Error("enough"));
   const error = await assertRejects(() => connecting);
   assertStringIncludes(error.message, "enough");
-  await assertRejects(() => ZmtpSocket.connect("DEALER", peer.port, controller.signal), Error, "enough");
+  await assertRejects(() => ZmtpSocket.connect("DEALER", peer.port, controller), Error, "enough");
 });

@@ -7,7 +7,7 @@
  */
 import { join } from "@std/path";
 import { Companion, type Uncaught } from "./companion.ts";
-import { decodeMessage, encodeMessage, type Message } from "./message.ts";
+import { decodeMessage, encodeMessage, type Message, MESSAGE_START } from "./message.ts";
 import { type SocketType, TornStream, ZmtpSocket } from "./zmtp.ts";
 
 /** The kernel's process ended, or hung up, while something was still expected of it. */
@@ -242,7 +242,10 @@ export class Kernel implements AsyncDisposable {
     const { ports } = this.#connection;
     while (true) {
       try {
-        const socket = await ZmtpSocket.connect(type, ports[channel], this.#closed.signal);
+        const socket = await ZmtpSocket.connect(type, ports[channel], {
+          signal: this.#closed.signal,
+          messageStart: MESSAGE_START,
+        });
         this.#sockets.set(channel, socket);
         this.#receive(channel, socket);
         return;

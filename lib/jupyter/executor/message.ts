@@ -20,6 +20,9 @@ export interface Message {
 const DELIMITER = "<IDS|MSG>";
 const decoder = new TextDecoder();
 
+/** What each message that the kernel publishes begins with. No JSON holds the first two, a frame's flags and length. */
+export const MESSAGE_START: Uint8Array = new Uint8Array([1, 9, ...new TextEncoder().encode(DELIMITER)]);
+
 /**
  * Signs the four JSON parts of a message.
  *

@@ -17,12 +17,23 @@ export class ZmtpError extends Error {
 }
 
 /**
- * Bytes of two messages are mixed: what came is no frame. The Deno kernel does that when it publishes something while
- * a large output is being written.
+ * Bytes of two messages are mixed so that they cannot be told apart. The Deno kernel mixes them when it publishes
+ * something while a large output is being written.
  */
 export class TornStream extends ZmtpError {
   /** The class, as messages name it. */
   override name = "TornStream";
+}
+
+/** How to connect. */
+export interface ConnectOptions {
+  /** Gives up the handshake when it aborts. */
+  signal?: AbortSignal;
+  /**
+   * The bytes that each of the peer's messages begins with, if none of its frames can hold them. By these, a message
+   * that the peer has written into the middle of another one is found, and both are whole again.
+   */
+  messageStart?: Uint8Array;
 }
 
 const GREETING_LENGTH = 64;
@@ -39,13 +50,17 @@ const decoder = new TextDecoder();
 /** One ZMTP connection. Iterate over it to receive messages; each is an array of frames. */
 export class ZmtpSocket implements AsyncIterable<Uint8Array[]> {
   readonly #connection: Deno.TcpConn;
+  readonly #messageStart: Uint8Array | undefined;
+  /** Messages that were found within another one. */
+  readonly #found: Uint8Array[][] = [];
   /** Bytes that have arrived and that nobody has read yet. */
   #unread: Uint8Array = new Uint8Array(0);
   /** Ends when everything sent so far is written: two messages must not mix their bytes. */
   #written: Promise<void> = Promise.resolve();
 
-  private constructor(connection: Deno.TcpConn) {
+  private constructor(connection: Deno.TcpConn, messageStart: Uint8Array | undefined) {
     this.#connection = connection;
+    this.#messageStart = messageStart;
   }
 
   /**
@@ -53,14 +68,14 @@ export class ZmtpSocket implements AsyncIterable<Uint8Array[]> {
    *
    * @param type The socket's own type.
    * @param port The peer's TCP port.
-   * @param signal Gives up the handshake when it aborts.
    * @throws {ZmtpError} if the peer hangs up or speaks something else.
    * @throws {Deno.errors.ConnectionRefused} if nobody listens at the port.
    */
-  static async connect(type: SocketType, port: number, signal?: AbortSignal): Promise<ZmtpSocket> {
+  static async connect(type: SocketType, port: number, options: ConnectOptions = {}): Promise<ZmtpSocket> {
+    const { signal, messageStart } = options;
     signal?.throwIfAborted();
     const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-    const socket = new ZmtpSocket(connection);
+    const socket = new ZmtpSocket(connection, messageStart);
     const giveUp = () => socket.close();
     signal?.addEventListener("abort", giveUp);
     try {
@@ -104,17 +119,13 @@ export class ZmtpSocket implements AsyncIterable<Uint8Array[]> {
   /**
    * Yields each message that arrives.
    *
+   * @throws {TornStream} when what arrives is no message.
    * @throws {ZmtpError} when the peer closes the connection.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array[]> {
-    let frames: Uint8Array[] = [];
     while (true) {
-      const { body, isCommand, more } = await this.#readFrame();
-      if (isCommand) continue;
-      frames.push(body);
-      if (more) continue;
-      yield frames;
-      frames = [];
+      yield await this.#readMessage();
+      yield* this.#found.splice(0);
     }
   }
 
@@ -158,14 +169,44 @@ export class ZmtpSocket implements AsyncIterable<Uint8Array[]> {
     return count;
   }
 
+  async #readMessage(): Promise<Uint8Array[]> {
+    const frames: Uint8Array[] = [];
+    while (true) {
+      const { body, isCommand, more } = await this.#readFrame();
+      if (isCommand) continue;
+      frames.push(body);
+      if (!more) return frames;
+    }
+  }
+
   async #readFrame(): Promise<{ body: Uint8Array; isCommand: boolean; more: boolean }> {
     const [flags] = await this.#read(1);
     if (flags & ~(MORE | LONG | COMMAND)) throw new TornStream(`A frame begins with the byte ${flags}.`);
     const length = flags & LONG ? readLength(await this.#read(8)) : (await this.#read(1))[0];
     if (length > LONGEST_FRAME) throw new TornStream(`A frame claims to be ${length} bytes long.`);
-    const body = await this.#read(length);
+    const body = await this.#readBody(length);
     return { body, isCommand: (flags & COMMAND) !== 0, more: (flags & MORE) !== 0 };
   }
+
+  /** Reads a body of `length` bytes, and takes out the messages that were written into it. */
+  async #readBody(length: number): Promise<Uint8Array> {
+    const body = await this.#read(length);
+    const start = length > LONGEST_SHORT_FRAME ? findBytes(body, this.#messageStart) : -1;
+    if (start < 0) return body;
+    this.#unread = concat([body.subarray(start), this.#unread]);
+    this.#found.push(await this.#readMessage());
+    return concat([body.subarray(0, start), await this.#readBody(length - start)]);
+  }
+}
+
+/** @returns The position of the first occurrence, or −1. */
+function findBytes(bytes: Uint8Array, wanted: Uint8Array | undefined): number {
+  if (wanted === undefined) return -1;
+  const isAt = (start: number) => wanted.every((byte, i) => bytes[start + i] === byte);
+  for (let start = bytes.indexOf(wanted[0]); start >= 0; start = bytes.indexOf(wanted[0], start + 1)) {
+    if (isAt(start)) return start;
+  }
+  return -1;
 }
 
 function readLength(bytes: Uint8Array): number {
