@@ -1,4 +1,10 @@
-import { assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { CellFailed, executeNotebook, type Execution } from "../../lib/jupyter/executor/execute.ts";
 import { CellTimeout, KernelDied, KernelNeverStarted } from "../../lib/jupyter/executor/kernel.ts";
 import {
@@ -8,6 +14,7 @@ import {
   serializeNotebook,
 } from "../../lib/jupyter/executor/notebook.ts";
 import { locateFailure } from "../../lib/jupyter/executor/position.ts";
+import { TornStream } from "../../lib/jupyter/executor/zmtp.ts";
 import { notebookOf, TemporaryFolder } from "./helpers.ts";
 
 async function execute(...sources: string[]): Promise<Execution> {
@@ -197,6 +204,123 @@ Deno.test("a rejected await, a thrown text and a missing module fail the cell", 
   assertEquals(text.message, "Error: just a text");
   const module = await failure(10, `1;\nimport { x } from "./missing.ts"; x;`);
   assertEquals(module.message.startsWith("TypeError: Module not found"), true);
+});
+
+Deno.test("what is thrown without saying where is shown as it is, and not called a syntax error", async () => {
+  for (
+    const [code, message] of [
+      ["throw Object.create(null);", "Error: (none)"],
+      ["throw null;", "Error: null"],
+      [`const e = new Error("no stack"); e.stack = ""; throw e;`, "Error: no stack"],
+    ]
+  ) assertEquals((await failure(10, code)).message, message);
+});
+
+Deno.test("an error that no cell catches is reported with the cell that was running", async () => {
+  const timer = await failure(
+    20,
+    `setTimeout(() => { throw new Error("late"); }, 50);`,
+    "await new Promise(() => {});",
+  );
+  assertEquals([timer.cell, timer.message.split("\n")[0]], [2, "Error: late"]);
+  assertStringIncludes(timer.message, "A timer or an event listener threw this");
+  const promise = await failure(20, "1", `Promise.reject(new TypeError("lost")); 2`, "3");
+  assertEquals([promise.cell, promise.message.split("\n")[0]], [2, "TypeError: lost"]);
+  assertStringIncludes(promise.message, "A promise that nobody awaited");
+});
+
+Deno.test("a last value that cannot be shown fails its cell", async () => {
+  const { message } = await failure(
+    10,
+    `({ [Symbol.for("Jupyter.display")]() { throw new Error("no picture"); } })`,
+  );
+  assertEquals(message, "Error: no picture");
+});
+
+Deno.test("outputs that no notebook can hold are refused, and what Jupyter allows is kept", async () => {
+  const shown = (data: unknown, metadata: unknown = {}) =>
+    broadcast("display_data", { data, metadata, transient: {} });
+  const refused: [string, string][] = [
+    [shown({ "image/png": 5 }), "image/png must be a text, got 5"],
+    [shown({ "text/plain": null }), "text/plain must be a text, got null"],
+    [shown({ "text/html": ["a", 1] }), `text/html must be a text, got ["a",1]`],
+    [shown({ "image/svg+xml": {} }), "image/svg+xml must be a text, got {}"],
+    [shown("text"), `data must be an object, by media type, got "text"`],
+    [shown(null), "data must be an object"],
+    [shown({}, 5), "metadata must be an object, got 5"],
+    [broadcast("stream", { name: "stdout", text: 5 }), "a stream's text must be a text, got 5"],
+    [broadcast("display_data", null), "data must be an object"],
+    [broadcast("stream", 5), "a stream's name must be a text"],
+    [broadcast("stream", { text: "a" }), "a stream's name must be a text, got null"],
+    [
+      display("a", "x") +
+      broadcast("update_display_data", { data: 1, metadata: {}, transient: { display_id: "x" } }),
+      "data must be",
+    ],
+  ];
+  for (const [code, reason] of refused) {
+    const { message } = await failure(10, code);
+    assertStringIncludes(message, "The cell shows what a notebook cannot hold");
+    assertStringIncludes(message, reason);
+  }
+  const allowed = shown({
+    "application/json": 5,
+    "application/vnd.x+json": [1],
+    "text/plain": ["a", "b"],
+    "image/png": "AAAA",
+  });
+  assertEquals(outputs((await execute(allowed)).notebook)[0][0].data, {
+    "application/json": 5,
+    "application/vnd.x+json": [1],
+    "text/plain": "ab",
+    "image/png": "AAAA",
+  });
+});
+
+/** Kernels whose connections lose a byte once much has come over them, as if two messages had been mixed. */
+async function withTornStreams<T>(kernels: number, work: () => Promise<T>): Promise<T> {
+  const connect = Deno.connect;
+  const torn = new Set<number>(); // the ports of the kernels that were torn
+  Deno.connect = (async (options: Deno.ConnectOptions) => {
+    const connection = await connect(options);
+    const read = connection.read.bind(connection);
+    let total = 0;
+    connection.read = async (buffer) => {
+      const count = await read(buffer);
+      total += count ?? 0;
+      if (count !== null && total > 1e6 && torn.size < kernels && !torn.has(options.port)) {
+        torn.add(options.port);
+        buffer[count - 1] ^= 1;
+      }
+      return count;
+    };
+    return connection;
+  }) as typeof Deno.connect;
+  try {
+    return await work();
+  } finally {
+    Deno.connect = connect;
+  }
+}
+
+Deno.test("a kernel that mixes its messages costs a second run; when it does so again, the cell is named", async () => {
+  const cells = ["1", `console.log("x".repeat(3e6));`, "3"];
+  using folder = new TemporaryFolder();
+  const attempts: number[] = [];
+  const run = () =>
+    executeNotebook(notebookOf(...cells), {
+      cwd: folder.path,
+      timeout: 30,
+      onCell: ({ attempt }) => attempts.push(attempt),
+    });
+  const { notebook } = await withTornStreams(1, run);
+  assertEquals(attempts, [1, 1, 2, 2, 2]);
+  assertEquals(outputs(notebook)[1][0].text, "x".repeat(3e6) + "\n");
+
+  const error = await withTornStreams(2, () => assertRejects(run, CellFailed));
+  assertEquals(error.cell, 2);
+  assertInstanceOf(error.cause, TornStream);
+  assertStringIncludes(error.message, "Deno's kernel mixed its messages");
 });
 
 Deno.test("a failure that cannot be placed has no line", async () => {

@@ -7,6 +7,7 @@ import {
   assertMatch,
   assertRejects,
 } from "@std/assert";
+import { dirname, join } from "@std/path";
 import fc from "fast-check";
 import {
   CellTimeout,
@@ -104,6 +105,95 @@ Deno.test("several kernels at once deliver all outputs in order, long ones too",
   }));
 });
 
+Deno.test("large outputs arrive whole on both streams, also from a cell that replaces console", async () => {
+  await using kernel = await Kernel.start();
+  const cells: [string, number][] = [
+    [`console.log("x".repeat(20e6));`, 20e6 + 1],
+    [`console.error("x".repeat(20e6));`, 20e6 + 1],
+    [`console.log("x".repeat(8e6)); console.error("x".repeat(8e6)); console.log("x");`, 16e6 + 4],
+    [`console.log(Array(1e6).fill("x").join("\\n"));`, 2e6],
+    [
+      `const say = console.log; console = null; globalThis.setTimeout = undefined; say("x".repeat(10e6));`,
+      10e6 + 1,
+    ],
+    [`say("x".repeat(10e6)); await fetch("data:text/plain,a"); say("x");`, 10e6 + 3], // it ends while that is written
+  ];
+  for (const [code, length] of cells) {
+    const published = await publishedBy(kernel, code, "stream");
+    assertEquals(published.map(({ text }) => String(text).length).reduce((a, b) => a + b), length, code);
+  }
+});
+
+Deno.test("a last value that takes its time to be formatted is waited for", async () => {
+  await using kernel = await Kernel.start();
+  const slow = `({ async [Symbol.for("Jupyter.display")]() {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return { "text/plain": "late" };
+  } })`;
+  assertEquals((await publishedBy(kernel, slow, "execute_result")).map(plainText), ["late"]);
+});
+
+Deno.test("what was printed keeps its place: nothing of the next cell, nothing of the executor", async () => {
+  await using kernel = await Kernel.start();
+  for (let i = 0; i < 20; i++) {
+    const published: string[] = [];
+    const onPublished = ({ type, content }: Published) =>
+      void (type !== "execute_input" && published.push(`${type} ${content.text}`));
+    await kernel.execute(`console.log(${i}); console.error(${i}); console.log(); const x${i} = 1;`, {
+      onPublished,
+    });
+    assertEquals(published, [`stream ${i}\n`, `stream ${i}\n`, "stream \n"]);
+  }
+});
+
+Deno.test("a reply counts only if it comes from the kernel's shell", async () => {
+  await using kernel = await Kernel.start();
+  const { status, evalue } = await kernel.execute(`
+    Deno.jupyter.broadcast("execute_reply", { status: "ok", execution_count: 1 });
+    Deno.jupyter.broadcast("status", { execution_state: "idle" });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    throw new Error("in truth");`);
+  assertEquals([status, evalue], ["error", "in truth"]);
+});
+
+Deno.test("what a timer throws, or a promise leaves unhandled, is a failure, at once", async () => {
+  const lost: [string, string, string, string][] = [
+    [
+      `setTimeout(() => { throw new RangeError("late"); }, 5); await new Promise(() => {});`,
+      "callback",
+      "RangeError",
+      "late",
+    ],
+    [`Promise.reject(new TypeError("lost")); 1`, "promise", "TypeError", "lost"],
+    [`Promise.reject("a text")`, "promise", "Error", "a text"],
+    [`(async () => { await 0; throw Object.create(null); })(); 1`, "promise", "Error", "cannot be shown"],
+  ];
+  for (const [code, from, name, message] of lost) {
+    await using kernel = await Kernel.start();
+    const reply = await kernel.execute(code, { timeout: 20 });
+    assertEquals([reply.status, reply.from, reply.ename], ["error", from, name]);
+    assert(reply.evalue!.includes(message), reply.evalue);
+  }
+});
+
+Deno.test("what a notebook handles itself is no failure", async () => {
+  await using kernel = await Kernel.start();
+  const cells = [
+    `addEventListener("unhandledrejection", (event) => event.preventDefault());
+     addEventListener("error", (event) => event.preventDefault());`,
+    `Promise.reject(new Error("expected"));`,
+    `setTimeout(() => { throw new Error("expected"); }, 0); await new Promise((done) => setTimeout(done, 20));`,
+    `const late = Promise.reject(new Error("caught")); late.catch(() => {}); await Promise.allSettled([late]);`,
+  ];
+  for (const code of cells) assertEquals((await kernel.execute(code)).status, "ok", code);
+});
+
+Deno.test("after an error that nothing caught, the kernel can go on", async () => {
+  await using kernel = await Kernel.start();
+  assertEquals((await kernel.execute(`Promise.reject(1)`)).status, "error");
+  assertEquals((await kernel.execute("2")).status, "ok");
+});
+
 // ---- Cells that do not end ----
 
 Deno.test("a loop that never ends is interrupted, and the kernel goes on", async () => {
@@ -137,6 +227,17 @@ Deno.test("an await that never ends costs the kernel its life, soon after the ti
   assertLess(performance.now() - start, 6000);
   if (isPosix) assertFalse(isAlive(Number(folder.read("pid"))));
   await assertRejects(() => kernel.execute("1"), KernelDied);
+});
+
+Deno.test("a cell whose timers keep the kernel busy does not run past its time", async () => {
+  const kernel = await Kernel.start();
+  const start = performance.now();
+  await assertRejects(
+    () => kernel.execute("setTimeout(() => { while (true) {} }, 0);", { timeout: 0.5 }),
+    CellTimeout,
+  );
+  assertLess(performance.now() - start, 8000);
+  await kernel.kill();
 });
 
 // ---- Kernels that end ----
@@ -179,6 +280,54 @@ Deno.test("neither process nor waiting cell survives an abort, a kill or a shutd
     if (isPosix) await until(() => !isAlive(pid));
     Deno.removeSync(`${folder.path}/pid`);
   }
+});
+
+Deno.test("processes that a cell leaves behind end with their kernel", { ignore: !isPosix }, async () => {
+  const start = `const { pid } = new Deno.Command("sleep", { args: ["600"] }).spawn(); ${
+    LEAVE_PID.replace("Deno.pid", "pid")
+  }`;
+  for (const code of [start, `${start} Deno.exit(3);`]) {
+    using folder = new TemporaryFolder();
+    const kernel = await Kernel.start({ cwd: folder.path });
+    await kernel.execute(code).catch(() => {});
+    const pid = Number(folder.read("pid"));
+    assertGreater(pid, 0);
+    await kernel.shutdown();
+    await until(() => !isAlive(pid));
+  }
+});
+
+Deno.test("a kernel does not outlive the program that started it", { ignore: !isPosix }, async () => {
+  using folder = new TemporaryFolder();
+  const path = folder.add("01", `${LEAVE_PID} await new Promise(() => {});`);
+  const run = join(import.meta.dirname!, "..", "..", "lib", "jupyter", "executor", "run.ts");
+  const executor = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", run, path],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+    env: { TMPDIR: folder.path }, // it cannot tidy up
+  }).spawn();
+  await until(() => folder.list().includes("pid") && folder.read("pid") !== "");
+  const pid = Number(folder.read("pid"));
+  executor.kill("SIGKILL");
+  await executor.status;
+  await until(() => !isAlive(pid));
+});
+
+Deno.test("a temporary folder that is full is said to be so, and nothing is left in it", async () => {
+  const write = Deno.writeTextFile;
+  let folder = "";
+  Deno.writeTextFile = (path) => {
+    folder = dirname(String(path));
+    throw new Error("No space left on device");
+  };
+  try {
+    await assertRejects(() => Kernel.start(), KernelNeverStarted, "No space left on device");
+  } finally {
+    Deno.writeTextFile = write;
+  }
+  await assertRejects(() => Deno.stat(folder), Deno.errors.NotFound);
 });
 
 // ---- Kernels that do not start ----

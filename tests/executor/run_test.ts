@@ -101,6 +101,118 @@ Deno.test("a link stays a link, and the file's permissions stay, too", { ignore:
   assertEquals(parseNotebook(elsewhere.read("target.ipynb")).cells[1].execution_count, 2);
 });
 
+Deno.test("a file that is not UTF-8 is refused and stays as it is; a byte order mark is understood", async () => {
+  using folder = new TemporaryFolder();
+  const latin = folder.write("latin.ipynb", "");
+  Deno.writeFileSync(latin, Uint8Array.from(notebookText(`"caf\u00e9"`), (char) => char.charCodeAt(0)));
+  const before = Deno.readFileSync(latin);
+  const refused = await run(folder, ["latin"]);
+  assertEquals(refused.code, 1);
+  assertStringIncludes(refused.output, "latin.ipynb: This is not UTF-8");
+  assertEquals(Deno.readFileSync(latin), before);
+
+  const marked = folder.write("marked.ipynb", "\ufeff" + notebookText(`console.log("caf\u00e9")`));
+  assertEquals((await run(folder, ["marked"])).code, 0);
+  assertEquals(Deno.readFileSync(marked)[0], "{".charCodeAt(0)); // Jupyter writes none
+  assertStringIncludes(Deno.readTextFileSync(marked), `"caf\u00e9\\n"`);
+});
+
+Deno.test("notebooks of one name in two folders are told apart", async () => {
+  using one = new TemporaryFolder();
+  using two = new TemporaryFolder();
+  const paths = [one.add("same", "1"), two.add("same", "throw 1")];
+  const { output } = await run(one, [...paths, one.add("other", "2")]);
+  assertStringIncludes(output, `${paths[0]}: cell 1 of 1`);
+  assertMatch(output, new RegExp(`\n${paths[0]} .* written\n`));
+  assertMatch(output, new RegExp(`\n${paths[1]} .* failed\n`));
+  assertMatch(output, /\nother .* written\n/);
+});
+
+// ---- Copies with other parameters ----
+
+const PARAMETERS = `// What you may change
+const p = 0.5; // drop probability
+const seed: number = 42;
+const name = "a";
+const rates = [0.1, 0.2];
+const n = 2 ** 3;`;
+
+/** A notebook whose first cell is tagged. */
+function addWithParameters(folder: TemporaryFolder, name = "01"): string {
+  const file = JSON.parse(notebookText(PARAMETERS, "console.log(p, seed, name, rates, n, Deno.cwd());"));
+  file.cells[0].metadata.tags = ["parameters"];
+  return folder.write(`${name}.ipynb`, JSON.stringify(file));
+}
+
+Deno.test("--set and --out run a copy with other values, in the original's folder, and leave the original", async () => {
+  using folder = new TemporaryFolder();
+  using elsewhere = new TemporaryFolder();
+  const before = Deno.readTextFileSync(addWithParameters(folder));
+  const out = join(elsewhere.path, "new", "folder");
+  const settings = ["p=0.9", "seed=18446744073709551615", "name=b=c", "rates=[1, 2, 3]"];
+  const { code, output } = await run(folder, [
+    "01",
+    "--out",
+    out,
+    ...settings.flatMap((text) => ["--set", text]),
+  ]);
+  assertEquals(code, 0, output);
+  assertEquals(folder.list(), ["01.ipynb"]);
+  assertEquals(folder.read("01.ipynb"), before);
+  const { cells } = parseNotebook(Deno.readTextFileSync(join(out, "01.ipynb")));
+  assertEquals(
+    cells[0].source,
+    PARAMETERS.replace("0.5", "0.9").replace("42", "18446744073709551615").replace(`"a"`, `"b=c"`)
+      .replace("[0.1, 0.2]", "[1, 2, 3]"),
+  );
+  assertEquals(
+    (cells[1].outputs as { text: string }[])[0].text,
+    `0.9 18446744073709552000 b=c [ 1, 2, 3 ] 8 ${Deno.realPathSync(folder.path)}\n`,
+  );
+  assertStringIncludes(output, join(out, "01.ipynb"));
+  assertEquals((await run(folder, ["--out", out])).code, 0); // over the copy of before
+  assertStringIncludes(Deno.readTextFileSync(join(out, "01.ipynb")), "0.5 42 a [ 0.1, 0.2 ] 8");
+});
+
+Deno.test("what cannot be set is refused before anything runs or is written", async () => {
+  using folder = new TemporaryFolder();
+  using elsewhere = new TemporaryFolder();
+  addWithParameters(folder);
+  folder.add("plain", "const p = 0.5;");
+  const out = join(elsewhere.path, "out");
+  const before = folder.read("01.ipynb");
+  const wrong: [string[], ...string[]][] = [
+    [["01", "--set", "q=1"], "no parameter q", "p, seed, name, rates, n"],
+    [["01", "--set", "p=often"], "p is a number, such as 0.5, got often"],
+    [["01", "--set", `p="0.5"`], "p is a number", `got "0.5"`],
+    [["01", "--set", "p=NaN"], "got NaN"],
+    [["01", "--set", "p=1; await evil()"], "got 1; await evil()"],
+    [["01", "--set", "rates=[true]"], "rates is a list of numbers"],
+    [["01", "--set", "n=9"], "n cannot be set: 2 ** 3 is no plain value"],
+    [["01", "--set", "p"], "name=value", `got "p"`],
+    [["01", "--set", "p=1", "--set", "p=2"], "p two values"],
+    [["plain", "--set", "p=1"], "no parameter p", "no cell is tagged"],
+  ];
+  for (const [args, ...parts] of wrong) {
+    const { code, output } = await run(folder, [...args, "--out", out]);
+    assertEquals(code, 2, output);
+    for (const part of parts) assertStringIncludes(output, part);
+  }
+  const uses: [string[], string][] = [
+    [["01", "--set", "p=1"], "say with --out"],
+    [["01", "--out", folder.path], "is the folder of"],
+    [["01", "--out", out, "--check"], "use one of them"],
+    [["01", "--out"], "--out takes a folder"],
+  ];
+  for (const [args, part] of uses) {
+    const { code, output } = await run(folder, args);
+    assertEquals(code, 2, output);
+    assertStringIncludes(output, part);
+  }
+  assertEquals(elsewhere.list(), []);
+  assertEquals(folder.read("01.ipynb"), before);
+});
+
 // ---- Command line ----
 
 Deno.test("a wrong command line is answered with what is allowed, and exit code 2", async () => {
@@ -130,7 +242,17 @@ Deno.test("--help tells how to use the command", async () => {
   for (const option of ["--help", "-h"]) {
     const { code, output } = await run(folder, [option]);
     assertEquals(code, 0);
-    for (const part of ["deno task notebooks", "--check", "--timeout", "120"]) {
+    for (
+      const part of [
+        "deno task notebooks",
+        "--check",
+        "--timeout",
+        "120",
+        "--set",
+        "--out",
+        "all permissions",
+      ]
+    ) {
       assertStringIncludes(output, part);
     }
   }
@@ -262,7 +384,56 @@ Deno.test("a read-only folder is told before any cell runs", { ignore: isWindows
   assertEquals(folder.list(), ["01.ipynb"]);
 });
 
+Deno.test("a link into a folder that may not be written is told before any cell runs", async () => {
+  using folder = new TemporaryFolder();
+  using elsewhere = new TemporaryFolder();
+  using temporary = new TemporaryFolder();
+  const link = join(folder.path, "01.ipynb");
+  Deno.symlinkSync(elsewhere.add("target", LEAVE_PID), link);
+  const flags = [
+    "--allow-read",
+    `--allow-write=${temporary.path},${folder.path}`,
+    "--allow-run",
+    "--allow-net=127.0.0.1",
+  ];
+  const { code, stderr } = await spawn([link], flags).output();
+  const output = new TextDecoder().decode(stderr);
+  assertEquals(code, 1, output);
+  assertStringIncludes(output, "Notebooks cannot be written in");
+  assertStringIncludes(output, "Nothing was run");
+  assertEquals(folder.list(), ["01.ipynb"]);
+});
+
+Deno.test("escape codes in errors and in names do not reach the terminal", async () => {
+  using folder = new TemporaryFolder();
+  folder.add("a\x1b[2Jb", `throw new Error("\\x1b]0;title\\x07 \\x9b31m" + "\x1b[31mred");`);
+  const { code, output } = await run(folder, []);
+  assertEquals(code, 1);
+  assertStringIncludes(output, "a\\x1b[2Jb");
+  assertStringIncludes(output, "\\x1b]0;title\\x07 \\x9b31m");
+  assertFalse(/[^\P{Cc}\n]/u.test(output));
+});
+
 // ---- Being stopped ----
+
+Deno.test(
+  "when nobody reads what it prints, it stops and leaves nothing behind",
+  { ignore: isWindows },
+  async () => {
+    using folder = new TemporaryFolder();
+    using temporary = new TemporaryFolder();
+    const path = folder.add("01", LEAVE_PID, "1", "2", "await new Promise(() => {});");
+    const process = spawn([path], ["-A"], { TMPDIR: temporary.path });
+    const reader = process.stderr.getReader();
+    await reader.read();
+    await reader.cancel();
+    await process.stdout.cancel();
+    const { code } = await process.status;
+    assertEquals(code, 141);
+    assertEquals(temporary.list(), []);
+    if (folder.list().includes("pid")) assertFalse(isAlive(Number(folder.read("pid"))));
+  },
+);
 
 for (const [name, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   Deno.test(

@@ -119,7 +119,8 @@ export class Kernel implements AsyncDisposable {
   readonly #sockets = new Map<Channel, ZmtpSocket>();
   /** By message id. They stay: what a cell publishes late is still its own. */
   readonly #requests = new Map<string, Request>();
-  #fence: Fence | undefined;
+  /** Those that have not arrived. */
+  readonly #fences = new Set<Fence>();
   /** What nobody caught, from the moment it is known. */
   #uncaught: PromiseWithResolvers<Uncaught> = Promise.withResolvers();
   /** Rejects as soon as nothing more can be expected of this kernel; never resolves. */
@@ -294,7 +295,7 @@ export class Kernel implements AsyncDisposable {
   }
 
   #deliver(channel: Channel, { type, parentId, content }: Message): void {
-    if (channel === "iopub" && type === "stream") this.#passFence(content);
+    if (channel === "iopub" && type === "stream") this.#passFences(content);
     const request = this.#requests.get(parentId ?? "");
     if (!request) return;
     if (channel !== "iopub") {
@@ -306,13 +307,16 @@ export class Kernel implements AsyncDisposable {
     }
   }
 
-  /** Takes the fence out of a stream. */
-  #passFence(content: Record<string, unknown>): void {
-    const { text, name } = content;
-    if (!this.#fence || typeof text !== "string" || !text.includes(this.#fence.text)) return;
-    content.text = text.replace(this.#fence.text, "");
-    this.#fence.missing.delete(name);
-    if (this.#fence.missing.size === 0) this.#fence.arrived.resolve();
+  /** Takes fences out of a stream. */
+  #passFences(content: Record<string, unknown>): void {
+    for (const fence of this.#fences) {
+      if (typeof content.text !== "string" || !content.text.includes(fence.text)) continue;
+      content.text = content.text.replace(fence.text, "");
+      fence.missing.delete(content.name);
+      if (fence.missing.size > 0) continue;
+      this.#fences.delete(fence);
+      fence.arrived.resolve();
+    }
   }
 
   /**
@@ -322,11 +326,14 @@ export class Kernel implements AsyncDisposable {
   async #finish(request: Request): Promise<ExecuteReply> {
     const reply = await request.reply.promise as unknown as ExecuteReply;
     if (reply.status !== "ok") return reply;
-    const text = crypto.randomUUID();
-    this.#fence = { text, missing: new Set(["stdout", "stderr"]), arrived: Promise.withResolvers() };
-    await this.#companion.fence(text);
-    await this.#fence.arrived.promise;
-    this.#fence = undefined;
+    const fence: Fence = {
+      text: crypto.randomUUID(),
+      missing: new Set(["stdout", "stderr"]),
+      arrived: Promise.withResolvers(),
+    };
+    this.#fences.add(fence);
+    await this.#companion.fence(fence.text);
+    await fence.arrived.promise;
     return reply;
   }
 

@@ -69,5 +69,6 @@ export function decodeMessage(key: string, frames: readonly Uint8Array[]): Messa
   const [signature, ...parts] = frames.slice(start + 1, start + 6);
   if (start < 0 || parts.length < 4 || decoder.decode(signature) !== sign(key, parts)) return undefined;
   const [header, parent, , content] = parts.map((part) => JSON.parse(decoder.decode(part)));
-  return { type: header.msg_type, parentId: parent?.msg_id, content };
+  // A cell may broadcast what is no object; then the fields that are wanted are missing.
+  return { type: header.msg_type, parentId: parent?.msg_id, content: Object(content) };
 }
