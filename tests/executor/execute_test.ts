@@ -6,7 +6,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { CellFailed, executeNotebook, type Execution } from "../../lib/jupyter/executor/execute.ts";
-import { CellTimeout, KernelDied, KernelNeverStarted } from "../../lib/jupyter/executor/kernel.ts";
+import { CellTimeout, KernelDied } from "../../lib/jupyter/executor/kernel.ts";
 import {
   isCode,
   type JsonObject,
@@ -14,6 +14,7 @@ import {
   serializeNotebook,
 } from "../../lib/jupyter/executor/notebook.ts";
 import { locateFailure } from "../../lib/jupyter/executor/position.ts";
+import { KernelNeverStarted } from "../../lib/jupyter/executor/process.ts";
 import { TornStream } from "../../lib/jupyter/executor/zmtp.ts";
 import { notebookOf, TemporaryFolder } from "./helpers.ts";
 

@@ -9,13 +9,8 @@ import {
 } from "@std/assert";
 import { dirname, join } from "@std/path";
 import fc from "fast-check";
-import {
-  CellTimeout,
-  Kernel,
-  KernelDied,
-  KernelNeverStarted,
-  type Published,
-} from "../../lib/jupyter/executor/kernel.ts";
+import { CellTimeout, Kernel, KernelDied, type Published } from "../../lib/jupyter/executor/kernel.ts";
+import { KernelNeverStarted } from "../../lib/jupyter/executor/process.ts";
 import { decodeMessage, encodeMessage, sign } from "../../lib/jupyter/executor/message.ts";
 import { isAlive, LEAVE_PID, TemporaryFolder, until } from "./helpers.ts";
 

@@ -5,21 +5,25 @@
  *
  * @module
  */
-import { join } from "@std/path";
 import { Companion, type Uncaught } from "./companion.ts";
 import { decodeMessage, encodeMessage, type Message, MESSAGE_START } from "./message.ts";
+import {
+  type Channel,
+  type Connection,
+  KernelNeverStarted,
+  type KernelOptions,
+  killGroup,
+  messageOf,
+  prepareConnection,
+  spawn,
+  tail,
+} from "./process.ts";
 import { type SocketType, TornStream, ZmtpSocket } from "./zmtp.ts";
 
 /** The kernel's process ended, or hung up, while something was still expected of it. */
 export class KernelDied extends Error {
   /** The class, as messages name it. */
   override name = "KernelDied";
-}
-
-/** The kernel's process could not be started, ended at once, or never answered. */
-export class KernelNeverStarted extends Error {
-  /** The class, as messages name it. */
-  override name = "KernelNeverStarted";
 }
 
 /** A cell ran longer than it was allowed to, and was stopped. */
@@ -52,33 +56,12 @@ export interface ExecuteReply {
   from?: Uncaught["from"];
 }
 
-/** How to start a kernel. */
-export interface KernelOptions {
-  /** The working directory of the kernel; by default, the current one. */
-  cwd?: string;
-  /** The Deno executable; by default, the one that is running. */
-  deno?: string;
-  /** How long a kernel may take until it first answers, in seconds; 60 by default. */
-  startTimeout?: number;
-  /** Kills the kernel when it aborts; whoever waits for the kernel then gets the signal's reason. */
-  signal?: AbortSignal;
-}
-
 /** How to run a cell. */
 export interface ExecuteOptions {
   /** How long the cell may take, in seconds; no limit by default. */
   timeout?: number;
   /** Called with everything that the cell publishes, in order. */
   onPublished?: (published: Published) => void;
-}
-
-type Channel = "shell" | "control" | "iopub";
-
-interface Connection {
-  directory: string;
-  file: string;
-  key: string;
-  ports: Record<Channel, number>;
 }
 
 /** A request under way. */
@@ -385,77 +368,6 @@ export class Kernel implements AsyncDisposable {
   }
 }
 
-/** Writes the connection file. The ports are free now; nothing guarantees that they still are in a moment. */
-async function prepareConnection(): Promise<Connection> {
-  const key = crypto.randomUUID();
-  const [shell, control, iopub, stdin, heartbeat] = freePorts(5);
-  const directory = await Deno.makeTempDir({ prefix: "deno_kernel_" });
-  const file = join(directory, "connection.json");
-  const info = {
-    transport: "tcp",
-    ip: "127.0.0.1",
-    signature_scheme: "hmac-sha256",
-    key,
-    shell_port: shell,
-    control_port: control,
-    iopub_port: iopub,
-    stdin_port: stdin,
-    hb_port: heartbeat,
-    kernel_name: "deno",
-  };
-  try {
-    await Deno.writeTextFile(file, JSON.stringify(info));
-  } catch (error) {
-    await Deno.remove(directory, { recursive: true });
-    throw new KernelNeverStarted(`The temporary folder ${directory} cannot be written: ${messageOf(error)}`);
-  }
-  return { directory, file, key, ports: { shell, control, iopub } };
-}
-
-function freePorts(count: number): number[] {
-  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const ports = listeners.map((listener) => listener.addr.port);
-  for (const listener of listeners) listener.close();
-  return ports;
-}
-
-async function spawn(connection: Connection, options: KernelOptions): Promise<Deno.ChildProcess> {
-  const deno = options.deno ?? Deno.execPath();
-  try {
-    return new Deno.Command(deno, {
-      args: ["jupyter", "--kernel", "--conn", connection.file],
-      ...(options.cwd !== undefined && { cwd: options.cwd }),
-      env: { NO_COLOR: "1" },
-      detached: true, // a process group of its own, which ends as a whole
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-    }).spawn();
-  } catch (error) {
-    await Deno.remove(connection.directory, { recursive: true });
-    throw new KernelNeverStarted(`${deno} could not be started: ${messageOf(error)}`);
-  }
-}
-
-/** Ends a kernel with the processes that its cells have left behind; on Windows, the kernel alone. */
-function killGroup(pid: number): void {
-  try {
-    Deno.kill(Deno.build.os === "windows" ? pid : -pid, "SIGKILL");
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error; // all of them have left already
-  }
-}
-
-/** The last lines of what a process complained about, without the warning that every kernel starts with. */
-async function tail(stream: ReadableStream<Uint8Array>): Promise<string> {
-  let text = "";
-  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) text = (text + chunk).slice(-4000);
-  const lines = text.split("\n").filter((line) =>
-    line.trim() && !line.includes('"deno jupyter" is unstable')
-  );
-  return lines.slice(-5).join("\n");
-}
-
 /** @returns Whether `work` succeeded or failed within `ms`; a failure is thrown. */
 async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
   if (ms === Infinity) return await work.then(() => true);
@@ -476,8 +388,4 @@ function pause(ms: number): Promise<void> {
 
 function ignoreNotFound(error: unknown): void {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -11,6 +11,7 @@ import { CellFailed, type CellStart, executeNotebook, type Execution } from "./e
 import { parseNotebook, readNotebookText, serializeNotebook } from "./notebook.ts";
 import { InvalidParameter, parseSetting, setParameters } from "./parameters.ts";
 import { formatTable, printable, Progress, type Screen } from "./progress.ts";
+import { checkWritable, NotWritable, replaceFile, writeFile } from "./writing.ts";
 
 /** What the command finds around it; tests bring their own. */
 export interface Surroundings {
@@ -92,7 +93,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
     }
     const paths = await findNotebooks(task.names, surroundings.directory ?? NOTEBOOKS);
     const jobs = await plan(paths, task);
-    if (!task.check) await checkWritable(jobs);
+    if (!task.check) await checkWritable(jobs.map(({ target }) => target));
     const results = await runAll(jobs, task, surroundings);
     screen.write(printable(report(results, task)));
     if (signal.aborted) return signal.reason.exitCode;
@@ -259,55 +260,6 @@ function describeFailure(error: unknown): string {
   const { cell, codeCell, line, sourceLine, message } = error;
   const place = `, cell ${cell} (code cell ${codeCell})${line === undefined ? "" : `, line ${line}`}`;
   return `${place}: ${message}${sourceLine === undefined ? "" : `\n  ${line} | ${sourceLine}`}`;
-}
-
-// ---- Writing ----
-
-/** A folder does not let notebooks be written; better to know before they run. */
-class NotWritable extends Error {
-  override name = "NotWritable";
-}
-
-async function checkWritable(jobs: readonly Job[]): Promise<void> {
-  // Where the file is, not where a link to it is.
-  const files = await Promise.all(jobs.map(({ target }) => Deno.realPath(target).catch(() => target)));
-  for (const directory of new Set(files.map((file) => dirname(file)))) {
-    try {
-      const probe = temporaryName(join(directory, "probe"));
-      await Deno.writeTextFile(probe, "", { createNew: true });
-      await Deno.remove(probe);
-    } catch (error) {
-      throw new NotWritable(
-        `Notebooks cannot be written in ${showPath(directory)}: ${(error as Error).message}\n` +
-          `Nothing was run. To run notebooks without writing them, use --check.`,
-      );
-    }
-  }
-}
-
-async function replaceFile(path: string, before: string, after: string): Promise<void> {
-  if (await readNotebookText(path).catch(() => undefined) !== before) {
-    throw new Error("The file was changed while its cells ran. It was left as it is; run it again.");
-  }
-  await writeFile(await Deno.realPath(path), after); // not the link, if it is one
-}
-
-/** Writes a file in one step, so that at any moment there is the old one or the new one. */
-async function writeFile(path: string, text: string): Promise<void> {
-  const temporary = temporaryName(path);
-  try {
-    const { mode } = await Deno.stat(path).catch(() => ({ mode: null }));
-    await Deno.writeTextFile(temporary, text, { createNew: true, ...(mode !== null && { mode }) });
-    await Deno.rename(temporary, path);
-  } catch (error) {
-    await Deno.remove(temporary).catch(() => {}); // it may not exist
-    throw error;
-  }
-}
-
-/** A hidden file beside the other one: renaming works only within a file system. */
-function temporaryName(path: string): string {
-  return join(dirname(path), `.${notebookName(path)}.${crypto.randomUUID()}.tmp`);
 }
 
 // ---- Reporting ----
