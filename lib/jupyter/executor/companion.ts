@@ -113,7 +113,6 @@ interface Inside {
   internal: symbol;
   [internal: symbol]: {
     core: { print(text: string, isError: boolean): void };
-    jupyter?: { broadcastResult(...args: unknown[]): Promise<void> };
   };
 }
 
@@ -122,8 +121,8 @@ interface Inside {
  * `console`, `setTimeout` and the rest.
  */
 async function accompany(port: number, key: string): Promise<void> {
-  const { core, jupyter } = (Deno as unknown as Inside)[(Deno as unknown as Inside).internal];
-  const { print } = core;
+  const inside = Deno as unknown as Inside;
+  const { print } = inside[inside.internal].core;
   const { setTimeout, queueMicrotask, JSON, String } = globalThis;
   const exit = Deno.exit;
   const [encoder, decoder] = [new TextEncoder(), new TextDecoder()];
@@ -135,11 +134,6 @@ async function accompany(port: number, key: string): Promise<void> {
       for (let i = 0; i < bytes.length;) i += await connection.write(bytes.subarray(i));
     });
   };
-
-  // The kernel shows a cell's last value without waiting for it to be formatted.
-  let shown: Promise<unknown> = Promise.resolve();
-  const show = jupyter?.broadcastResult;
-  if (jupyter && show) jupyter.broadcastResult = (...args) => shown = show(...args);
 
   const report = (event: Event, from: Uncaught["from"], error: unknown) => {
     event.preventDefault(); // else the kernel's event loop stops
@@ -160,7 +154,6 @@ async function accompany(port: number, key: string): Promise<void> {
   addEventListener("unhandledrejection", (event) => report(event, "promise", event.reason));
 
   const fence = async (text: string) => {
-    await shown.catch(() => {});
     await new Promise((resolve) => setTimeout(resolve, 0)); // rejections are found at the end of a turn
     await written;
     print(text, false);
