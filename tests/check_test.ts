@@ -132,6 +132,7 @@ function goodArguments(): Record<string, unknown[]> {
     kerasDropout: [x, { rate: 0.5, rng }],
     onnxDropout: [x, { rng }],
     tf1Dropout: [x, { keepProb: 0.5, rng }],
+    tfjsDropout: [x, { rate: 0.5, rng }],
     torchDropout: [x, { rng }],
   };
 }

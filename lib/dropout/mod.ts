@@ -12,3 +12,4 @@ export { type ReproducibleDropoutOptions, type ReproducibleForwardOptions } from
 export { KeyedDropout, type KeyedDropoutOptions } from "./keyed.ts";
 export { DropoutLayer, dropoutOnly } from "./layer.ts";
 export { type DropoutForwardOptions, type DropoutLayerOptions } from "./layer.ts";
+export { type NoiseShape } from "./noise_shape.ts";
