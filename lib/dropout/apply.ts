@@ -103,19 +103,31 @@ function apply(
   return result;
 }
 
-function applyNoise(where: string, x: Tensor, noise: Tensor, scale: number, out: Tensor | undefined): Tensor {
-  if (noise.dtype !== x.dtype || !sameShape(broadcastShapes(where, noise.shape, x.shape), x.shape)) {
-    throw new TypeError(
-      `${where}: a mask of numbers must be ${x.dtype} and broadcast to ${formatShape(x.shape)}, ` +
-        `got ${noise.dtype} of shape ${formatShape(noise.shape)}`,
-    );
-  }
+/** Refuses what is not a tensor that can multiply `x`. @throws {TypeError} if it is anything else. */
+export function checkNoise(where: string, noise: unknown, x: Tensor): asserts noise is Tensor {
+  checkTensor(`${where}: mask`, noise);
+  if (noise.dtype === x.dtype && sameShape(broadcastShapes(where, noise.shape, x.shape), x.shape)) return;
+  throw new TypeError(
+    `${where}: a mask of numbers must be ${x.dtype} and broadcast to ${formatShape(x.shape)}, ` +
+      `got ${noise.dtype} of shape ${formatShape(noise.shape)}`,
+  );
+}
+
+/** `scale · x · noise`. */
+export function applyNoise(
+  where: string,
+  x: Tensor,
+  noise: Tensor,
+  scale: number,
+  out: Tensor | undefined,
+): Tensor {
+  checkNoise(where, noise, x);
   const product = multiply(x, noise, { out: resultTensor(where, x.shape, x.dtype, out, [x, noise]) });
   return scale === 1 ? product : multiply(product, scale, { out: product });
 }
 
 /** The names of `DropoutOptions`. */
-const OPTIONS = ["rng", "training", "mask", "out", "maskOut", "noiseShape"];
+export const OPTIONS = ["rng", "training", "mask", "out", "maskOut", "noiseShape"];
 
 /**
  * A training pass, or one in evaluation that only scales.
