@@ -23,9 +23,33 @@
  * console.log(torchDropout(x, { p: 0.5, rng: defaultRng(42) }).toArray()); // zeros and twos
  * console.log(kerasDropout(x, { rate: 0.5 }).toArray()); // ones: training is false by default
  * ```
+ *
+ * ## Where an adapter differs from its framework
+ *
+ * The frameworks were asked (`facts.ts`): PyTorch 2.13.0, Keras 3.15.1 on three backends, Flax 0.12.8 (`linen`), the layer
+ * of TensorFlow.js 4.22.0, ONNX Runtime 1.32.0, and `tf.compat.v1` of TensorFlow 2.21.0. The adapters answer as they did,
+ * refusals in their own words, except here:
+ *
+ * | adapter | question | there | here |
+ * |---|---|---|---|
+ * | `torchDropout`, `tfjsDropout`, `onnxDropout` | what stands in a dropped place | x · 0: NaN for NaN and infinity, −0 for negative numbers | +0: dropped is dropped |
+ * | `torchDropout` | rate 1, training, of NaN, Infinity, -1, -0 | x · 0 | +0 |
+ * | `torchDropout`, `kerasDropout`, `flaxDropout`, `tfjsDropout`, `onnxDropout` | how a survivor is rounded, float32 | 1 − p is rounded before it divides (Keras: not on TensorFlow) | the scale is rounded once |
+ * | `tf1Dropout` | how a survivor is rounded, float32 | multiplied by 1/(1 − rate) | divided by keepProb, as TensorFlow 1 documents it |
+ * | `flaxDropout`, `tfjsDropout` | rate -0.1, training; rate -0.1, evaluation; rate 1.5, training; rate 1.5, evaluation; rate nan, training; rate nan, evaluation | no error: Flax divides by 1.1 at −0.1 and gives zeros at 1.5 and NaN, TensorFlow.js keeps all | refused: no such rate is meant |
+ * | `tfjsDropout` | rate not said | keeps all | refused |
+ * | `tfjsDropout` | called twice after one seed | a seeded layer repeats its mask | a stream goes on |
+ * | `tf1Dropout` | rate nan, training | zeros | refused |
  * @module
  */
 
+export {
+  type Answer,
+  type FrameworkFacts,
+  frameworkFacts,
+  type MeasuredFramework,
+  measuredFrameworks,
+} from "./facts.ts";
 export { flaxDropout, type FlaxDropoutOptions } from "./flax.ts";
 export { kerasDropout, type KerasDropoutOptions } from "./keras.ts";
 export { onnxDropout, type OnnxDropoutOptions, type OnnxDropoutResult } from "./onnx.ts";
