@@ -22,6 +22,7 @@ import {
   type Tensor,
   tensor,
 } from "../lib/mod.ts";
+import { docTable } from "./helpers.ts";
 import {
   type Answer,
   type Answers,
@@ -154,20 +155,10 @@ function deviationsOf(name: string): string[] {
   );
 }
 
-/** The rows of the table whose head is this, in a module's doc comment, without backquotes. */
-async function rowsOf(module: string, head: string): Promise<string[][]> {
-  const lines = (await Deno.readTextFile(new URL(`../lib/${module}`, import.meta.url))).split("\n");
-  const start = lines.findIndex((line) => line.includes(head));
-  assert(start >= 0, `${module} has the table ${head}`);
-  const end = lines.findIndex((line, i) => i > start && !line.startsWith(" * |"));
-  const cells = (line: string) => line.replaceAll("`", "").split("|").slice(1, -1).map((cell) => cell.trim());
-  return lines.slice(start + 2, end).map(cells);
-}
-
 Deno.test("each adapter answers as its framework did, but for the exceptions that the docs list, all of which are ones", async () => {
-  const listed = (await rowsOf("frameworks/mod.ts", "| adapter | question |")).flatMap(([names, questions]) =>
-    names.split(", ").flatMap((name) => questions.split("; ").map((question) => `${name}: ${question}`))
-  );
+  const listed = (await docTable("frameworks/mod.ts", "| adapter | question |")).flatMap((
+    [names, questions],
+  ) => names.split(", ").flatMap((name) => questions.split("; ").map((question) => `${name}: ${question}`)));
   const found = new Set(Object.keys(adapters).flatMap(deviationsOf));
   assertEquals([...found].sort(), listed.sort());
 });

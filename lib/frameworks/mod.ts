@@ -40,6 +40,46 @@
  * | `tfjsDropout` | rate not said | keeps all | refused |
  * | `tfjsDropout` | called twice after one seed | a seeded layer repeats its mask | a stream goes on |
  * | `tf1Dropout` | rate nan, training | zeros | refused |
+ *
+ * ## What the frameworks' own tests assert
+ *
+ * Their published tests of dropout, its relatives and batch norm on a CPU, as data with origins
+ * (`tests/fixtures/published_cases.json`), asked of this library:
+ *
+ * | tests of | followed | of |
+ * |---|---|---|
+ * | PyTorch | 73 | 81 |
+ * | Keras | 61 | 75 |
+ * | Flax | 29 | 33 |
+ * | TensorFlow.js | 72 | 106 |
+ * | ONNX | 16 | 16 |
+ *
+ * The others are not followed:
+ *
+ * | why not | cases |
+ * |---|---|
+ * | a noise shape is aligned at the end, as NumPy aligns, and takes inputs of any more axes | PyTorch 1, TensorFlow.js 2 |
+ * | there are no warnings: a noise shape does what it says, or is refused | PyTorch 5 |
+ * | whether statistics are tracked is chosen when the layer is made | PyTorch 1 |
+ * | there is no forward-mode differentiation | PyTorch 1 |
+ * | noise that is added, whatever the input is, is no dropout | Keras 2, TensorFlow.js 3 |
+ * | there are two types, float32 and float64 | Keras 3 |
+ * | eval() says so; there is no flag for it | Keras 1 |
+ * | there are no masks of time steps | Keras 3, Flax 1 |
+ * | there is no batch renormalization | Keras 5 |
+ * | there are no complex numbers | Flax 2 |
+ * | a layer has one mode; train() and eval() switch it | Flax 1 |
+ * | functions take tensors; tensor(array) makes one | TensorFlow.js 4 |
+ * | it does not broadcast to the input; tf.dropout refuses it, too, a step later | TensorFlow.js 1 |
+ * | a seed means something only in one implementation | TensorFlow.js 1 |
+ * | the test compares the first output with itself; two calls of a stream differ | TensorFlow.js 2 |
+ * | Gaussian dropout has no rate 1: its variance would be infinite | TensorFlow.js 1 |
+ * | statistics are one for each channel | TensorFlow.js 12 |
+ * | channels are on one axis; reshape joins several | TensorFlow.js 2 |
+ * | a layer has both or neither; batchNorm takes either | TensorFlow.js 2 |
+ * | the default is axis 1, as PyTorch's | TensorFlow.js 1 |
+ * | a layer is made with its number of channels | TensorFlow.js 1 |
+ * | there are no convolutions | TensorFlow.js 2 |
  * @module
  */
 
