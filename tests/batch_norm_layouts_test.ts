@@ -116,12 +116,13 @@ function documentedRows() {
 
 interface Conventions {
   batches: string[];
+  oneValue: Record<string, string>;
   runs: Record<
     string,
     { shape: number[]; training: string; evaluation: string; runningMean: string; runningVar: string }
   >;
 }
-const { batches, runs } = await fixture<Conventions>("batch_norm_conventions");
+const { batches, oneValue, runs } = await fixture<Conventions>("batch_norm_conventions");
 
 /** How far a layer with these options lies from what a framework gave, at most. */
 function distanceFrom(framework: string, options: BatchNormLayerOptions): number {
@@ -166,6 +167,13 @@ Deno.test("planted: momentum the other way, the other variance, the other axis a
     const swapped = { ...options, axis: axis === 1 ? -1 : 1 };
     assertThrows(() => distanceFrom(framework, swapped), TypeError, "This BatchNorm needs a tensor of shape");
   }
+});
+
+Deno.test("one value per channel is refused in training, by PyTorch and here; the others give β", () => {
+  const { "PyTorch 2.13.0": torch, ...others } = oneValue;
+  assert(torch.startsWith("ValueError: Expected more than 1 value per channel when training"));
+  assertEquals(Object.values(others).map(numbers), Array(4).fill([7, 7]));
+  assertThrows(() => new BatchNorm(2)(tensor([[3, 4]])), RangeError, "more than 1 value per channel");
 });
 
 // The laws

@@ -8,7 +8,7 @@
 import { checkInstance, checkInteger, checkOptions, checkRange, describe, formatShape } from "../check.ts";
 import { channelVectors } from "../simd/batch_norm.ts";
 import { type OutOptions, Tensor } from "../tensor/mod.ts";
-import { checkTensor, overlaps, resultTensor, sizeOf } from "../tensor/tensor.ts";
+import { checkTensor, overlaps, resultTensor } from "../tensor/tensor.ts";
 import { backward, forward, type Layout } from "./arithmetic.ts";
 
 /** A mean and a variance for each channel, each of shape [C]. */
@@ -186,12 +186,12 @@ function layoutOf(x: Tensor, axis = 1): Layout {
     );
   }
   checkInteger("axis", axis, -x.ndim, x.ndim - 1);
-  const at = axis < 0 ? axis + x.ndim : axis;
-  return {
-    samples: sizeOf(x.shape.slice(0, at)),
-    channels: x.shape[at],
-    inner: sizeOf(x.shape.slice(at + 1)),
-  };
+  const { shape } = x;
+  const at = axis < 0 ? axis + shape.length : axis;
+  let [samples, inner] = [1, 1];
+  for (let i = 0; i < at; i++) samples *= shape[i];
+  for (let i = at + 1; i < shape.length; i++) inner *= shape[i];
+  return { samples, channels: shape[at], inner };
 }
 
 /** Copies what was given, one number for each channel, or writes `value` for each if there is one. */
