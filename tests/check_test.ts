@@ -135,6 +135,7 @@ function goodArguments(): Record<string, unknown[]> {
     monteCarlo: [() => 0, 2],
     auditModel: [layer, x, {}],
     flaxDropout: [x, { rate: 0.5, deterministic: false, rng }],
+    frameworkFacts: [],
     kerasDropout: [x, { rate: 0.5, rng }],
     onnxDropout: [x, { rng }],
     tf1Dropout: [x, { keepProb: 0.5, rng }],

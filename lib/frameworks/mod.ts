@@ -52,7 +52,7 @@
  * | Keras | 61 | 75 |
  * | Flax | 29 | 33 |
  * | TensorFlow.js | 72 | 106 |
- * | ONNX | 16 | 16 |
+ * | ONNX | 21 | 21 |
  *
  * The others are not followed:
  *
