@@ -183,11 +183,17 @@ Deno.test("a fault is found: PyTorch's convention asked of Keras, and a rate tha
   assert(!agree(answers["rate -0.1, training"], keras["rate -0.1, training"]));
 });
 
-Deno.test("the table of frameworks names a version in each row, and what it says was measured", () => {
+Deno.test("the table of frameworks names a version in each row, and what it says was measured", async () => {
   const rows = frameworkFacts();
   for (const { framework, version } of rows) {
     assertEquals(version, measuredOf(framework).version);
     assert(/^\d+\.\d+\.\d+/.test(version));
+  }
+  const docs = await Deno.readTextFile(new URL("../lib/frameworks/mod.ts", import.meta.url));
+  for (const { frameworks } of Object.values(adapters)) {
+    for (const framework of frameworks) {
+      assert(docs.includes(` ${measuredOf(framework).version.split("+")[0]}`));
+    }
   }
   const row = (name: string) => rows.find(({ framework }) => framework === name)!;
   assertEquals(row("keras.layers.Dropout on tensorflow").rate1, "zeros");
@@ -198,20 +204,18 @@ Deno.test("the table of frameworks names a version in each row, and what it says
   assertEquals(rows.filter(({ returnsMask }) => returnsMask !== "no").length, 2);
 });
 
-/** What a measured batch norm is here. */
-const batchNorms: Record<string, { momentum?: number; eps?: number; unbiased?: boolean }> = {
-  "torch.nn.BatchNorm1d": {},
-  "keras.layers.BatchNormalization on torch": { momentum: 1 - 0.99, eps: 1e-3, unbiased: false },
-  "keras.layers.BatchNormalization on jax": { momentum: 1 - 0.99, eps: 1e-3, unbiased: false },
-  "keras.layers.BatchNormalization on tensorflow": { momentum: 1 - 0.99, eps: 1e-3, unbiased: false },
-  "flax.linen.BatchNorm": { momentum: 1 - 0.99, unbiased: false },
-  "flax.nnx.BatchNorm": { momentum: 1 - 0.99, unbiased: false },
-  "onnx.reference BatchNormalization": { momentum: 1 - 0.9, unbiased: false },
-  "onnxruntime BatchNormalization": { momentum: 1 - 0.9, unbiased: false },
-  "tf.js layers.batchNormalization": { momentum: 1 - 0.99, eps: 1e-3, unbiased: false },
-};
+/** The layer that does as a measured batch norm did, by the table in batch_norm's docs. */
+async function batchNormOptions(framework: string, version: string) {
+  const prefixes = { torch: "PyTorch", keras: "Keras", flax: "Flax", "tf.js": "TF.js", onnx: "ONNX" };
+  const [, name] = Object.entries(prefixes).find(([prefix]) => framework.startsWith(prefix))!;
+  const rows = await docTable("batch_norm/mod.ts", "| framework | channels |");
+  const row = rows.find(([cell]) => cell.startsWith(`${name} `))!;
+  // ONNX Runtime has versions of its own, and no row.
+  assert(row[0].includes(version.split("+")[0]) || framework.startsWith("onnxruntime"), row[0]);
+  return JSON.parse(row.at(-1)!) as { momentum?: number; eps?: number; unbiased?: boolean };
+}
 
-Deno.test("one training step of batch norm gives the numbers of every framework, in its convention", () => {
+Deno.test("one training step of batch norm gives the numbers of every framework, in its convention", async () => {
   const x = tensor([[1, 10], [2, 20], [6, 60]]);
   const close = (ours: Tensor, theirs: unknown) =>
     // Their float32: a variance from squares loses 1 + mean²/variance of its places, 3 here; 16 roundings in all.
@@ -219,9 +223,10 @@ Deno.test("one training step of batch norm gives the numbers of every framework,
       Math.abs(value - (theirs as number[]).flat()[i]) <= 16 * 2 ** -24 * Math.max(1, Math.abs(value))
     );
   const measured = measuredFrameworks.frameworks.filter(({ answers }) => "default eps" in answers);
-  assertEquals(measured.map(({ framework }) => framework).sort(), Object.keys(batchNorms).sort());
-  for (const { framework, answers } of measured) {
-    const { momentum = 0.1, eps = 1e-5, unbiased = true } = batchNorms[framework];
+  assertEquals(measured.length, 9);
+  for (const { framework, version, answers } of measured) {
+    const documented = await batchNormOptions(framework, version);
+    const { momentum = 0.1, eps = 1e-5, unbiased = true } = documented;
     assert(
       [momentum, 1 - momentum].some((m) => Math.abs(m - Number(answers["default momentum"].value)) < 1e-9),
     );
@@ -233,7 +238,7 @@ Deno.test("one training step of batch norm gives the numbers of every framework,
       return close(output, theirs.output) && close(layer.runningMean!, theirs.mean) &&
         close(layer.runningVar!, theirs.variance);
     };
-    assert(step(batchNorms[framework]), framework);
+    assert(step(documented), framework);
     // The faults: the other variance, and the momentum read as the weight of the old.
     assert(!step({ momentum, eps, unbiased: !unbiased }));
     assert(!step({ momentum: 1 - momentum, eps, unbiased }));
@@ -242,8 +247,9 @@ Deno.test("one training step of batch norm gives the numbers of every framework,
 
 Deno.test("one row is too few for batch norm here, as in PyTorch; the others return zeros", () => {
   assertThrows(() => new BatchNorm(2)(tensor([[1, 10]])), RangeError);
-  for (const framework of Object.keys(batchNorms)) {
-    const { error, value } = measuredOf(framework).answers["one training step on one row"];
+  const measured = measuredFrameworks.frameworks.filter(({ answers }) => "default eps" in answers);
+  for (const { framework, answers } of measured) {
+    const { error, value } = answers["one training step on one row"];
     assertEquals(error?.type, framework.startsWith("torch") ? "ValueError" : undefined);
     if (error === undefined) assertEquals((value as { output: unknown }).output, [[0, 0]]);
   }
@@ -268,4 +274,18 @@ Deno.test("alpha dropout of ones has PyTorch's two values to the last bit; Tenso
   const b = kept - 1 / Math.sqrt(0.5 * (1 + 0.5 * 1.7580993408473766 ** 2));
   assert(Math.abs(tfjs[1] - (2 * b - dropped)) < 8 * 2 ** -24);
   assertNotEquals(tfjs[1], dropped);
+  const moments = (framework: string) => measuredOf(framework).answers["normal numbers at rate 0.5"].value;
+  assertEquals(moments("torch.nn.functional.alpha_dropout"), { mean: 0, deviation: 1 });
+  assertEquals(moments("tf.js layers.alphaDropout"), { mean: 1.6, deviation: 1 });
+});
+
+Deno.test("the faults that the docs name were measured", () => {
+  const evaluation = "evaluation in opset 9, of mean 0 and variance 1";
+  const output = (framework: string) =>
+    (measuredOf(framework).answers[evaluation].value as { output: number[][] }).output[0][0];
+  assert(Math.abs(output("onnxruntime BatchNormalization") - 1) < 1e-4); // (1 − 0)/√1
+  // A tenth of the batch's mean, 3, and of its variance, 14/3, is mixed in.
+  const mixed = (1 - 0.3) / Math.sqrt(0.9 + 0.1 * 14 / 3 + 1e-5);
+  assert(Math.abs(output("onnx.reference BatchNormalization") - mixed) < 1e-5);
+  assertEquals(measuredOf("tf.nn.dropout").answers["rate nan, training"].value, { all: 0 });
 });

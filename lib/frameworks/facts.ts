@@ -1,6 +1,10 @@
 /**
  * What the frameworks do where they differ, as measured: `measured.json` holds the answers of the frameworks themselves,
  * with their versions, and `tests/fixtures/measure_frameworks.py` asks for them again.
+ *
+ * Three answers are faults of theirs. TensorFlow.js's `alphaDropout` sets what is dropped to −α′ in place of α′, so that
+ * normal numbers get the mean 1.6 at rate ½. ONNX's reference implementation mixes the batch's statistics into evaluation
+ * in opset 9, which ONNX Runtime does not. `tf.nn.dropout` takes NaN for a rate, and returns zeros.
  * @module
  */
 
