@@ -252,6 +252,7 @@ Deno.test("what does not broadcast is refused in every mode and at every rate; t
               [[0.5], "[0.5]"],
               [["1"], '["1"]'],
               [[undefined, 1], "[undefined, 1]"],
+              [Array(2), "[undefined, undefined]"],
               [tensor([1, 3]), "a Tensor"],
             ]
           ) {
