@@ -133,7 +133,7 @@ export class Mask {
 /** Sets `count` bits from `start` on: whole bytes at once where there are any. */
 function setBits(bits: Uint8Array, start: number, count: number): void {
   const end = start + count;
-  const [first, last] = [Math.min(end, 8 * Math.ceil(start / 8)), Math.max(start, 8 * Math.floor(end / 8))];
+  const [first, last] = [Math.min(end, 8 * Math.ceil(start / 8)), 8 * Math.floor(end / 8)];
   for (let i = start; i < first; i++) bits[i >> 3] |= 1 << (i & 7);
   if (first < last) bits.fill(0xff, first / 8, last / 8);
   for (let i = Math.max(first, last); i < end; i++) bits[i >> 3] |= 1 << (i & 7);

@@ -14,7 +14,7 @@ import {
   Tensor,
   tensor,
 } from "../lib/mod.ts";
-import { fixture, normals, numbers } from "./helpers.ts";
+import { docTable, fixture, normals, numbers } from "./helpers.ts";
 
 /** The same numbers with axis `from` moved to `to`. */
 function moveAxis(x: Tensor, from: number, to: number): Tensor {
@@ -99,20 +99,16 @@ Deno.test("PyTorch's numbers for one to three inner axes, with channels on axis 
 });
 
 /** The table in the doc comment of lib/batch_norm/mod.ts. */
-function documentedRows() {
-  const source = Deno.readTextFileSync(new URL("../lib/batch_norm/mod.ts", import.meta.url));
-  const rows = source.matchAll(
-    /^ \* \| (.+) \| (axis 1|last) \| ([\d.]+).* \| the (old|new) \| (n|n − 1) \| `(\{.*\})` \|$/gm,
-  );
-  return Array.from(rows, ([, framework, channels, momentum, weightOf, divisor, options]) => ({
+const rows = (await docTable("batch_norm/mod.ts", "| framework | channels |")).map(
+  ([framework, channels, momentum, weightOf, divisor, options]) => ({
     framework,
     channels,
-    momentum: Number(momentum),
+    momentum: parseFloat(momentum),
     weightOf,
     divisor,
     options: JSON.parse(options) as BatchNormLayerOptions,
-  }));
-}
+  }),
+);
 
 interface Conventions {
   batches: string[];
@@ -142,19 +138,18 @@ function distanceFrom(framework: string, options: BatchNormLayerOptions): number
 const TOLERANCE = 16 * 10 * 2 ** -24;
 
 Deno.test("each row of the table: a layer with its options gives what the framework gave", () => {
-  const rows = documentedRows();
   assertEquals(rows.map(({ framework }) => framework).toSorted(), Object.keys(runs).toSorted());
   for (const { framework, channels, momentum, weightOf, divisor, options } of rows) {
     assertLess(distanceFrom(framework, options), TOLERANCE, framework);
     const norm = new BatchNorm(3, options);
     assertEquals(norm.axis === 1 ? "axis 1" : "last", channels);
-    assertLess(Math.abs(norm.momentum! - (weightOf === "new" ? momentum : 1 - momentum)), 1e-15);
+    assertLess(Math.abs(norm.momentum! - (weightOf === "the new" ? momentum : 1 - momentum)), 1e-15);
     assertEquals(norm.unbiased ? "n − 1" : "n", divisor);
   }
 });
 
 Deno.test("planted: momentum the other way, the other variance, the other axis and the other eps are seen", () => {
-  for (const { framework, options } of documentedRows()) {
+  for (const { framework, options } of rows) {
     const { momentum = 0.1, unbiased = true, axis = 1, eps = 1e-5 } = options;
     const faults: BatchNormLayerOptions[] = [
       { momentum: 1 - momentum! },

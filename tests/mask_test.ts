@@ -152,7 +152,14 @@ Deno.test("a list of any length makes a mask, and so does a tensor", () => {
 });
 
 Deno.test("a mask broadcasts as a tensor does", () => {
-  const shapes = [[[3], [2, 3]], [[2, 1], [2, 3]], [[1], [4, 5]], [[2, 3, 1, 1], [2, 3, 4, 5]], [[], [2, 2]]];
+  const shapes = [
+    [[3], [2, 3]],
+    [[2, 1], [2, 3]],
+    [[1], [4, 5]],
+    [[2, 3, 1, 1], [2, 3, 4, 5]],
+    [[], [2, 2]],
+    [[2, 1, 9], [2, 8, 9]],
+  ];
   for (const [from, to] of shapes) {
     const mask = drawMask(from, 0.5, { rng: defaultRng(1) });
     const expected = multiply(

@@ -26,7 +26,7 @@ const SATURATION = -1.7580993408473766;
  *
  * For one given x, though, E[y] is a·q·x and not x, and the variance is a²·p·q·(x − α′)². The gradient is a·m.
  *
- * Source: Klambauer et al. 2017, "Self-Normalizing Neural Networks", §2 (there, q is the probability of keeping).
+ * Source: Klambauer et al. 2017, "Self-Normalizing Neural Networks", under "New Dropout Technique".
  *
  * @example
  * ```ts
@@ -48,7 +48,7 @@ const SATURATION = -1.7580993408473766;
 export function alphaDropout(x: Tensor, p: number, options: DropoutOptions = {}): DropoutResult {
   const a = scaleOf(p);
   const result = dropout("alphaDropout", x, p, { training: a, evaluation: 1 }, options);
-  if (result.pass.mask !== null && p < 1) shift(result.output, result.pass.mask, a, p);
+  if (result.pass.mask !== null) shift(result.output, result.pass.mask, a, p);
   return result;
 }
 

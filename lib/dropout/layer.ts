@@ -35,18 +35,18 @@ export interface DropoutLayer<Noise extends Mask | Tensor = Mask> {
  *
  * @example
  * ```ts
- * import { add, DropoutLayer, type DropoutOptions, multiply, normal, type NormalStream, type Tensor } from "../mod.ts";
+ * import { add, DropoutLayer, type DropoutOptions, multiply, type Tensor, uniform } from "../mod.ts";
  *
- * class Blur extends DropoutLayer<Tensor> { // multiplies by N(1, p/(1 − p))
+ * class UniformNoise extends DropoutLayer<Tensor> { // of mean 1 and variance p/(1 − p)
  *   protected override drop(x: Tensor, { rng, training, out }: DropoutOptions<Tensor>) {
  *     const { shape, dtype } = x;
  *     if (!training) return { output: multiply(x, 1, { out }), pass: { shape, mask: null, scale: 1 } };
- *     const deviation = Math.sqrt(this.p / (1 - this.p));
- *     const noise = add(multiply(normal(shape, { rng: rng as NormalStream, dtype }), deviation), 1);
+ *     const width = Math.sqrt(12 * this.p / (1 - this.p));
+ *     const noise = add(multiply(uniform(shape, { rng: rng!, dtype }), width), 1 - width / 2);
  *     return { output: multiply(x, noise, { out }), pass: { shape, mask: noise, scale: 1 } };
  *   }
  * }
- * console.log(new Blur(0.2, { seed: 42 })); // Blur(p=0.2)
+ * console.log(new UniformNoise(0.2, { seed: 42 })); // UniformNoise(p=0.2)
  * ```
  */
 export abstract class DropoutLayer<Noise extends Mask | Tensor = Mask> extends Layer {

@@ -50,5 +50,6 @@ export function drawnShape(where: string, noiseShape: NoiseShape | undefined, sh
 
 /** A noise shape for people: `[null, 1]`. */
 export function formatNoiseShape(noiseShape: NoiseShape): string {
-  return `[${noiseShape.map((length) => typeof length === "number" ? length : describe(length)).join(", ")}]`;
+  const lengths = Array.from(noiseShape, (length) => typeof length === "number" ? length : describe(length));
+  return `[${lengths.join(", ")}]`;
 }
