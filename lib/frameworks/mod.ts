@@ -35,7 +35,7 @@
  * | `torchDropout`, `tfjsDropout`, `onnxDropout` | what stands in a dropped place | x · 0: NaN for NaN and infinity, −0 for negative numbers | +0: dropped is dropped |
  * | `torchDropout` | rate 1, training, of NaN, Infinity, -1, -0 | x · 0 | +0 |
  * | `torchDropout`, `kerasDropout`, `flaxDropout`, `tfjsDropout`, `onnxDropout` | how a survivor is rounded, float32 | 1 − p is rounded before it divides (Keras: not on TensorFlow) | the scale is rounded once |
- * | `tf1Dropout` | how a survivor is rounded, float32 | multiplied by 1/(1 − rate) | divided by keepProb, as TensorFlow 1 documents it |
+ * | `tf1Dropout` | how a survivor is rounded, float32 | multiplied by 1/(1 − rate) | divided by keepProb itself: 1 − rate is rounded |
  * | `flaxDropout`, `tfjsDropout` | rate -0.1, training; rate -0.1, evaluation; rate 1.5, training; rate 1.5, evaluation; rate nan, training; rate nan, evaluation | no error: Flax divides by 1.1 at −0.1 and gives zeros at 1.5 and NaN, TensorFlow.js keeps all | refused: no such rate is meant |
  * | `tfjsDropout` | rate not said | keeps all | refused |
  * | `tfjsDropout` | called twice after one seed | a seeded layer repeats its mask | a stream goes on |
@@ -58,13 +58,13 @@
  *
  * | why not | cases |
  * |---|---|
- * | a noise shape is aligned at the end, as NumPy aligns, and takes inputs of any more axes | PyTorch 1, TensorFlow.js 2 |
+ * | a noise shape is aligned at the end, as NumPy aligns, and takes inputs of more axes, too | PyTorch 1, TensorFlow.js 2 |
  * | there are no warnings: a noise shape does what it says, or is refused | PyTorch 5 |
  * | whether statistics are tracked is chosen when the layer is made | PyTorch 1 |
  * | there is no forward-mode differentiation | PyTorch 1 |
  * | noise that is added, whatever the input is, is no dropout | Keras 2, TensorFlow.js 3 |
  * | there are two types, float32 and float64 | Keras 3 |
- * | eval() says so; there is no flag for it | Keras 1 |
+ * | a frozen layer is one in evaluation; there is no other flag | Keras 1 |
  * | there are no masks of time steps | Keras 3, Flax 1 |
  * | there is no batch renormalization | Keras 5 |
  * | there are no complex numbers | Flax 2 |
