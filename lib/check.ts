@@ -139,6 +139,7 @@ function integerIn(least: number, most: number, value: number): string {
   if (most < Number.MAX_SAFE_INTEGER) return `an integer in [${least}, ${most}]`;
   if (Number.isFinite(value) && value > most) return "an integer below 2⁵³";
   if (least > 1) return `an integer of at least ${least}`;
+  if (least < 0) return "an integer";
   return least === 1 ? "a positive integer" : "a non-negative integer";
 }
 

@@ -114,10 +114,38 @@ export class Mask {
         `A mask of shape ${formatShape(this.shape)} does not broadcast to ${formatShape(shape)}`,
       );
     }
-    const strides = broadcastStrides(this.shape, shape.length);
     const mask = new Mask(new Uint8Array(Math.ceil(size / 8)), shape);
-    forEachBroadcast(shape, strides, (to, from) => mask.bits[to >> 3] |= this.get(from) << (to & 7));
+    // The innermost axes that all repeat one bit, or that all have bits of their own, are done at once.
+    const own = [...shape.map(() => 1), ...this.shape].slice(-shape.length);
+    const repeats = own[shape.findLastIndex((length) => length !== 1)] === 1;
+    let axis = shape.length;
+    while (axis > 0 && (shape[axis - 1] === 1 || (own[axis - 1] === 1) === repeats)) axis--;
+    const run = sizeOf(shape.slice(axis));
+    const strides = broadcastStrides(this.shape, shape.length).slice(0, axis);
+    forEachBroadcast(shape.slice(0, axis), strides, (row, from) => {
+      if (!repeats) copyBits(this.bits, from, mask.bits, row * run, run);
+      else if (this.get(from) === 1) setBits(mask.bits, row * run, run);
+    });
     return mask;
+  }
+}
+
+/** Sets `count` bits from `start` on: whole bytes at once where there are any. */
+function setBits(bits: Uint8Array, start: number, count: number): void {
+  const end = start + count;
+  const [first, last] = [Math.min(end, 8 * Math.ceil(start / 8)), 8 * Math.floor(end / 8)];
+  for (let i = start; i < first; i++) bits[i >> 3] |= 1 << (i & 7);
+  if (first < last) bits.fill(0xff, first / 8, last / 8);
+  for (let i = Math.max(first, last); i < end; i++) bits[i >> 3] |= 1 << (i & 7);
+}
+
+/** Copies `count` bits to where zeros are: whole bytes at once where both places begin with one. */
+function copyBits(from: Uint8Array, at: number, to: Uint8Array, start: number, count: number): void {
+  const whole = at % 8 === 0 && start % 8 === 0 ? 8 * Math.floor(count / 8) : 0;
+  if (whole > 0) to.set(from.subarray(at / 8, (at + whole) / 8), start / 8);
+  for (let i = whole; i < count; i++) {
+    const [source, target] = [at + i, start + i];
+    to[target >> 3] |= ((from[source >> 3] >> (source & 7)) & 1) << (target & 7);
   }
 }
 

@@ -12,8 +12,8 @@
  * console.log(mean(dropout.eval()(x))); // 1: evaluation changes nothing
  * ```
  *
- * `frameworks/mod.ts` has the same operation under the names, defaults and ranges of PyTorch, Keras, Flax, ONNX and
- * TensorFlow 1. Computer algebra is in `symbolic.ts`, the article's demonstrations in `article/`, what the notebooks add
+ * `frameworks/mod.ts` has the same operation under the names, defaults and ranges of PyTorch, Keras, Flax,
+ * TensorFlow.js, ONNX and TensorFlow 1. Computer algebra is in `symbolic.ts`, the article's demonstrations in `article/`, what the notebooks add
  * in `experiments/`, what notebooks need in `jupyter/mod.ts`; they load more, so that all of these are imported by name.
  * @module
  */

@@ -9,7 +9,14 @@ import {
   assertThrows,
 } from "@std/assert";
 import fc from "fast-check";
-import { flaxDropout, kerasDropout, onnxDropout, tf1Dropout, torchDropout } from "../lib/frameworks/mod.ts";
+import {
+  flaxDropout,
+  kerasDropout,
+  onnxDropout,
+  tf1Dropout,
+  tfjsDropout,
+  torchDropout,
+} from "../lib/frameworks/mod.ts";
 import { type DropoutMistake, dropoutMistakes } from "../lib/experiments/dropout_mistakes.ts";
 import {
   applyMask,
@@ -28,10 +35,11 @@ const conventions: Record<string, (x: Tensor, p: number, seed: number) => Tensor
   torch: (x, p, seed) => torchDropout(x, { p, rng: defaultRng(seed) }),
   keras: (x, p, seed) => kerasDropout(x, { rate: p, training: true, rng: defaultRng(seed) }),
   flax: (x, p, seed) => flaxDropout(x, { rate: p, deterministic: false, rng: defaultRng(seed) }),
+  tfjs: (x, p, seed) => tfjsDropout(x, { rate: p, training: true, rng: defaultRng(seed) }),
   onnx: (x, p, seed) => onnxDropout(x, { ratio: p, trainingMode: true, rng: defaultRng(seed) }).output,
 };
 
-Deno.test("four conventions are inverted dropout, bit for bit, in both types", () => {
+Deno.test("five conventions are inverted dropout, bit for bit, in both types", () => {
   fc.assert(fc.property(
     probabilities(0.99),
     fc.nat(1000),
@@ -76,10 +84,11 @@ Deno.test("keepProb is the probability of keeping, and what is kept is divided b
   assert(misread.data.filter((value) => value !== 0).length > 5000);
 });
 
-Deno.test("a call that says nothing about the mode: PyTorch drops, Keras and ONNX keep, Flax refuses", () => {
+Deno.test("a call that says nothing about the mode: PyTorch drops, Keras, TF.js and ONNX keep, Flax refuses", () => {
   const x = normals([64]);
   assertNotEquals(torchDropout(x, { rng: defaultRng(1) }).data, x.data);
   assertStrictEquals(kerasDropout(x, { rate: 0.5 }), x);
+  assertStrictEquals(tfjsDropout(x, { rate: 0.5 }), x);
   assertStrictEquals(onnxDropout(x).output, x);
   assertThrows(
     () => flaxDropout(x, { rate: 0.5 } as never),
@@ -93,6 +102,7 @@ Deno.test("in evaluation every convention returns its input and needs no stream"
   assertStrictEquals(torchDropout(x, { training: false }), x);
   assertStrictEquals(torchDropout(x, { p: 1, training: false }), x);
   assertStrictEquals(kerasDropout(x, { rate: 1, training: false }), x);
+  assertStrictEquals(tfjsDropout(x, { rate: 0.5, training: false }), x);
   assertStrictEquals(flaxDropout(x, { rate: 1, deterministic: true }), x);
   assertStrictEquals(onnxDropout(x, { trainingMode: false }).output, x);
   assertStrictEquals(tf1Dropout(x, { keepProb: 1 }), x);
@@ -108,22 +118,29 @@ Deno.test("defaults of the rate: 0.5 for PyTorch and ONNX", () => {
   assertEquals(output.data, torchDropout(x, { p: 0.5, rng: defaultRng(3) }).data);
 });
 
-Deno.test("dropping everything: zeros in PyTorch and Flax, refused by the others", () => {
+Deno.test("dropping everything: zeros in PyTorch, Keras and Flax, nothing in TF.js, refused by the others", () => {
   const x = normals([10]);
   const rng = defaultRng(1);
   assertEquals(torchDropout(x, { p: 1, rng }).data, new Float64Array(10));
   assertEquals(flaxDropout(x, { rate: 1, deterministic: false }).data, new Float64Array(10));
-  assertThrows(() => kerasDropout(x, { rate: 1, training: true, rng }), RangeError, "in [0, 1), got 1");
+  assertEquals(kerasDropout(x, { rate: 1, training: true }).data, new Float64Array(10));
+  assertStrictEquals(tfjsDropout(x, { rate: 1, training: true }), x);
   assertThrows(() => onnxDropout(x, { ratio: 1, trainingMode: true, rng }), RangeError, "in [0, 1), got 1");
   assertThrows(() => onnxDropout(x, { ratio: 1 }), RangeError, "in [0, 1), got 1");
   assertThrows(() => tf1Dropout(x, { keepProb: 0, rng }), RangeError, "in (0, 1], got 0");
 });
 
-Deno.test("Flax's rate 1 draws nothing and gives +0, whatever comes in", () => {
+Deno.test("at rate 1, Flax and Keras draw nothing and give +0, whatever comes in", () => {
   const x = ones([3], "float32").map((_, i) => [NaN, -1, Infinity][i]);
-  const output = flaxDropout(x, { rate: 1, deterministic: false });
-  assertEquals([output.dtype, ...output.data], ["float32", 0, 0, 0]);
-  assert(output.data.every((value) => Object.is(value, 0)));
+  for (
+    const output of [
+      flaxDropout(x, { rate: 1, deterministic: false }),
+      kerasDropout(x, { rate: 1, training: true }),
+    ]
+  ) {
+    assertEquals([output.dtype, ...output.data], ["float32", 0, 0, 0]);
+    assert(output.data.every((value) => Object.is(value, 0)));
+  }
 });
 
 Deno.test("numbers outside and things that are no numbers are refused in both modes, by the name that they have", () => {
@@ -139,6 +156,11 @@ Deno.test("numbers outside and things that are no numbers are refused in both mo
       );
       assertThrows(() => kerasDropout(x, { rate: bad, training, rng }), error, "Keras's rate");
       assertThrows(() => flaxDropout(x, { rate: bad, deterministic: !training, rng }), error, "Flax's rate");
+      assertThrows(
+        () => tfjsDropout(x, { rate: bad, training, rng }),
+        error,
+        "TF.js's rate must be in [0, 1]",
+      );
       assertThrows(() => onnxDropout(x, { ratio: bad, trainingMode: training, rng }), error, "ONNX's ratio");
     }
     assertThrows(() => tf1Dropout(x, { keepProb: bad, rng }), error, "the probability of keeping");
@@ -151,6 +173,7 @@ Deno.test("a mode that is not a boolean is refused, and so is a missing stream",
   assertThrows(() => torchDropout(x, { training: bad }), TypeError, "training must be true or false");
   assertThrows(() => kerasDropout(x, { rate: 0.5, training: bad }), TypeError, "true or false");
   assertThrows(() => flaxDropout(x, { rate: 0.5, deterministic: bad }), TypeError, "true or false");
+  assertThrows(() => tfjsDropout(x, { rate: 0.5, training: bad }), TypeError, "true or false");
   assertThrows(() => onnxDropout(x, { trainingMode: bad }), TypeError, "true or false");
   assertThrows(() => torchDropout(x), TypeError, "random stream");
   assertThrows(() => tf1Dropout(x, { keepProb: 0.5 }), TypeError, "random stream");
@@ -175,6 +198,7 @@ Deno.test("a word of another framework is refused, in place of being passed over
       { training: true },
       'has no option "training"',
     ],
+    [(o) => tfjsDropout(x, { rate: 0.2, ...o }), { p: 0.2 }, 'tfjsDropout has no option "p"'],
     [
       (o) => onnxDropout(x, o),
       { p: 0.2 },
@@ -183,6 +207,58 @@ Deno.test("a word of another framework is refused, in place of being passed over
     [(o) => tf1Dropout(x, { keepProb: 0.8, rng, ...o }), { rate: 0.2 }, 'tf1Dropout has no option "rate"'],
   ];
   for (const [call, options, message] of calls) assertThrows(() => call(options), TypeError, message);
+});
+
+Deno.test("shared decisions, asked in each framework's words, are those of invertedDropout's noise shape", () => {
+  const x = normals([3, 4, 5]);
+  for (const seed of [0, 1, 2]) {
+    const rng = () => defaultRng(seed);
+    for (const noiseShape of [[null, 1, null], [3, 4, 1], [1, null, 5], [1, 1, 1]]) {
+      const { output } = invertedDropout(x, 0.4, { rng: rng(), noiseShape });
+      const broadcastDims = [0, 1, 2].filter((axis) => noiseShape[axis] === 1);
+      const asked = { rate: 0.4, training: true, noiseShape };
+      assertEquals(kerasDropout(x, { ...asked, rng: rng() }), output);
+      assertEquals(tfjsDropout(x, { ...asked, rng: rng() }), output);
+      for (const dims of [broadcastDims, broadcastDims.map((axis) => axis - 3)]) {
+        assertEquals(
+          flaxDropout(x, { rate: 0.4, deterministic: false, rng: rng(), broadcastDims: dims }),
+          output,
+        );
+      }
+      const { pass } = invertedDropout(x, 0.5, { rng: rng(), noiseShape });
+      assertEquals(
+        tf1Dropout(x, { keepProb: 0.5, rng: rng(), noiseShape }),
+        divide(applyMask(x, pass.mask!), 0.5),
+      );
+    }
+    // The fault: an axis counted from the wrong end.
+    assertNotEquals(
+      flaxDropout(x, { rate: 0.4, deterministic: false, rng: rng(), broadcastDims: [0] }),
+      flaxDropout(x, { rate: 0.4, deterministic: false, rng: rng(), broadcastDims: [-1] }),
+    );
+  }
+});
+
+Deno.test("noise shapes and axes that do not fit are refused in both modes and at every rate", () => {
+  const x = ones([2, 3]);
+  const rng = defaultRng(1);
+  for (const rate of [0, 0.5, 1]) {
+    for (const training of [true, false]) {
+      for (const noiseShape of [[3, 1], [1, 2, 3], [2]]) {
+        const message = "each length in noiseShape must be 1, null or the input's, which is [2, 3], got [";
+        assertThrows(() => kerasDropout(x, { rate, training, rng, noiseShape }), TypeError, message);
+        assertThrows(() => tfjsDropout(x, { rate, training, rng, noiseShape }), TypeError, message);
+        assertThrows(() => tf1Dropout(x, { keepProb: 1 - rate / 2, rng, noiseShape }), TypeError, message);
+      }
+      const flax = (broadcastDims: number[]) => () =>
+        flaxDropout(x, { rate, deterministic: !training, rng, broadcastDims });
+      const message =
+        "Each of Flax's broadcastDims, for the shape [2, 3], must be an integer in [-2, 1], got ";
+      for (const axis of [2, -3, 0.5]) assertThrows(flax([axis]), RangeError, message + axis);
+      assertThrows(flax(["0"] as never), TypeError, message + '"0"');
+      assertThrows(flax(1 as never), TypeError, "must be an array of axes such as [1], got 1");
+    }
+  }
 });
 
 Deno.test("ONNX's mask says what was kept, and is all ones if nothing was dropped", () => {

@@ -65,3 +65,13 @@ export function bytesOf(x: Tensor): Uint8Array {
 export function probabilities(max = 1): fc.Arbitrary<number> {
   return fc.integer({ min: 100 - Math.round(100 * max), max: 100 }).map((i) => 1 - i / 100);
 }
+
+/** The rows of a table in a module's doc comment, found by how its head begins; without backquotes. */
+export async function docTable(module: string, head: string): Promise<string[][]> {
+  const lines = (await Deno.readTextFile(new URL(`../lib/${module}`, import.meta.url))).split("\n");
+  const start = lines.findIndex((line) => line.includes(head));
+  if (start < 0) throw new Error(`${module} has no table ${head}`);
+  const end = lines.findIndex((line, i) => i > start && !line.startsWith(" * |"));
+  const cells = (line: string) => line.replaceAll("`", "").split("|").slice(1, -1).map((cell) => cell.trim());
+  return lines.slice(start + 2, end).map(cells);
+}

@@ -49,7 +49,7 @@ const SEEDS = [0, 1, 2, 3, 4];
 
 /** Multiplies by N(1, p/(1 − p)): it says only how it drops. */
 class Blur extends DropoutLayer<Tensor> {
-  protected override drop(x: Tensor, { rng, training }: DropoutOptions) {
+  protected override drop(x: Tensor, { rng, training }: DropoutOptions<Tensor>) {
     const { shape, dtype } = x;
     if (!training) return { output: x, pass: { shape, mask: null, scale: 1 } };
     const noise = normal(shape, { rng: rng as NormalStream, dtype });

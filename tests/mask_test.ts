@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { checkDropProbability, drawMask, Mask } from "../lib/mask.ts";
 import { Layer } from "../lib/layer.ts";
 import { defaultRng, RandomState, type RandomStream } from "../lib/random/mod.ts";
-import { multiply, type Tensor, tensor } from "../lib/tensor/mod.ts";
+import { multiply, ones, type Tensor, tensor } from "../lib/tensor/mod.ts";
 import { constantBits, FixedStream, probabilities } from "./helpers.ts";
 
 const zerosAndOnes = fc.array(fc.integer({ min: 0, max: 1 }), { maxLength: 40 });
@@ -152,7 +152,14 @@ Deno.test("a list of any length makes a mask, and so does a tensor", () => {
 });
 
 Deno.test("a mask broadcasts as a tensor does", () => {
-  const shapes = [[[3], [2, 3]], [[2, 1], [2, 3]], [[1], [4, 5]], [[2, 3, 1, 1], [2, 3, 4, 5]], [[], [2, 2]]];
+  const shapes = [
+    [[3], [2, 3]],
+    [[2, 1], [2, 3]],
+    [[1], [4, 5]],
+    [[2, 3, 1, 1], [2, 3, 4, 5]],
+    [[], [2, 2]],
+    [[2, 1, 9], [2, 8, 9]],
+  ];
   for (const [from, to] of shapes) {
     const mask = drawMask(from, 0.5, { rng: defaultRng(1) });
     const expected = multiply(
@@ -165,6 +172,25 @@ Deno.test("a mask broadcasts as a tensor does", () => {
   assertStrictEquals(mask.broadcastTo([2]), mask);
   assertThrows(() => mask.broadcastTo([3]), TypeError, "do not broadcast");
   assertThrows(() => mask.reshape([2, 1]).broadcastTo([2]), TypeError, "does not broadcast to [2]");
+});
+
+Deno.test("a mask broadcasts to any shape that fits, bit for bit, in pieces of bytes or of bits", () => {
+  const anyShapes = fc.array(fc.constantFrom(0, 1, 2, 3, 8, 16, 19), { minLength: 1, maxLength: 4 }).chain((
+    to,
+  ) =>
+    fc.tuple(
+      fc.constant(to),
+      fc.tuple(...to.map((length) => fc.constantFrom(1, length))),
+      fc.nat(to.length),
+    ).map(([to, from, cut]) => [to, from.slice(cut)] as const)
+  );
+  fc.assert(fc.property(anyShapes, fc.nat(), ([to, from], seed) => {
+    const mask = drawMask(from, 0.5, { rng: defaultRng(seed) });
+    const expected = multiply(mask.toTensor(), ones(to));
+    const found = mask.broadcastTo(to);
+    assertEquals(found.toTensor(), expected);
+    new Mask(found.bits, to); // unused bits are 0
+  }));
 });
 
 Deno.test("a mask needs a shape, not a length", () => {

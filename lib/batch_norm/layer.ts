@@ -29,6 +29,8 @@ export interface BatchNormLayerOptions {
   momentum?: number | null;
   /** Added to the variance. Default 10⁻⁵. */
   eps?: number;
+  /** Which axis the channels are on; negative ones count from the end. Default 1; −1 for channels last. */
+  axis?: number;
   /** True (default): γ and β are parameters. False: there are none. */
   affine?: boolean;
   /** False: evaluation also normalizes with the statistics of the batch. Default true. */
@@ -49,12 +51,13 @@ export interface BatchNorm {
 }
 
 /** The names of `BatchNormLayerOptions`. */
-const OPTIONS = ["momentum", "eps", "affine", "trackRunningStats", "unbiased", "dtype"];
+const OPTIONS = ["momentum", "eps", "affine", "trackRunningStats", "unbiased", "dtype", "axis"];
 
 /**
  * Batch normalization: in training mode with the statistics of the batch, in evaluation mode with running averages.
  *
- * PyTorch's `BatchNorm1d` for inputs of shape [N, C], its `BatchNorm2d` for [N, C, H, W].
+ * PyTorch's `BatchNorm1d` for inputs of shape [N, C] and [N, C, L], its `BatchNorm2d` for [N, C, H, W]; with `axis: -1`
+ * channels are last, as in Keras, TF.js and Flax. `mod.ts` has the conventions of each.
  *
  * Source: Ioffe and Szegedy 2015.
  *
@@ -72,6 +75,8 @@ export class BatchNorm extends Layer {
   readonly numFeatures: number;
   /** Added to the variance. */
   readonly eps: number;
+  /** Which axis the channels are on. */
+  readonly axis: number;
   /** True if the running variance averages unbiased variances. */
   readonly unbiased: boolean;
   /** Type of the parameters, the running statistics and the inputs. */
@@ -93,19 +98,21 @@ export class BatchNorm extends Layer {
    * A layer in training mode, with running mean 0 and running variance 1.
    *
    * @param numFeatures Number of channels, a positive integer.
-   * @throws {RangeError} if `numFeatures`, `momentum` or `eps` is out of range.
+   * @throws {RangeError} if `numFeatures`, `momentum`, `eps` or `axis` is out of range.
    * @throws {TypeError} if the momentum is neither a number nor `null`, the dtype is unknown, or an option is.
    */
   constructor(numFeatures: number, options: BatchNormLayerOptions = {}) {
     super();
     checkOptions("BatchNorm", options, OPTIONS);
     const { momentum = 0.1, eps = 1e-5, affine = true, trackRunningStats = true } = options;
-    const { unbiased = true, dtype = "float64" } = options;
+    const { unbiased = true, dtype = "float64", axis = 1 } = options;
     checkInteger("numFeatures", numFeatures, 1);
+    checkInteger("axis", axis, -Number.MAX_SAFE_INTEGER);
     checkEps(eps);
     for (const [name, flag] of Object.entries({ affine, trackRunningStats, unbiased })) checkFlag(name, flag);
     this.numFeatures = numFeatures;
     this.eps = eps;
+    this.axis = axis;
     this.unbiased = unbiased;
     this.dtype = dtype;
     this.momentum = momentum;
@@ -162,7 +169,8 @@ export class BatchNorm extends Layer {
    * Normalizes with the batch's statistics and updates the running ones in training mode; normalizes with the running
    * ones in evaluation mode.
    *
-   * @param x Shape [N, C] or [N, C, …], of the layer's type. Not changed, unless it is also given as `out`.
+   * @param x Shape [N, C] or [N, C, …], or with the channels on another `axis`; of the layer's type. Not changed, unless
+   *   it is also given as `out`.
    * @throws {TypeError} if the shape or the type does not fit.
    * @throws {RangeError} if a channel has fewer than two values while training.
    */
@@ -176,6 +184,7 @@ export class BatchNorm extends Layer {
       bias: this.bias ?? undefined,
       statistics: running,
       eps: this.eps,
+      axis: this.axis,
       normalized: room !== undefined && sameShape(room.shape, x.shape) ? room : undefined,
       out: options.out,
     });
@@ -200,9 +209,12 @@ export class BatchNorm extends Layer {
     return gradInput;
   }
 
-  /** Channels, eps, momentum and type. */
+  /** Channels, eps, momentum and type, and the axis if it is not 1. */
   protected override extraRepr(): string {
-    return `${this.numFeatures}, eps=${this.eps}, momentum=${this.momentum}, dtype=${this.dtype}`;
+    const { numFeatures, eps, momentum, dtype, axis } = this;
+    return `${numFeatures}, eps=${eps}, momentum=${momentum}, dtype=${dtype}${
+      axis === 1 ? "" : `, axis=${axis}`
+    }`;
   }
 
   #running(): ChannelStatistics | undefined {
@@ -225,9 +237,10 @@ export class BatchNorm extends Layer {
   }
 
   #check(x: Tensor): void {
-    const allowed = `[N, ${this.numFeatures}] or [N, ${this.numFeatures}, …]`;
+    const allowed = this.#allowed();
     checkTensor(`This BatchNorm, made for ${allowed},`, x);
-    if (x.ndim < 2 || x.shape[1] !== this.numFeatures) {
+    const { axis } = this;
+    if (x.ndim < 2 || x.shape[axis < 0 ? axis + x.ndim : axis] !== this.numFeatures) {
       throw new TypeError(`This BatchNorm needs a tensor of shape ${allowed}, got ${formatShape(x.shape)}`);
     }
     if (x.dtype !== this.dtype) {
@@ -235,5 +248,12 @@ export class BatchNorm extends Layer {
         `This BatchNorm was made for ${this.dtype}, got a ${x.dtype} tensor; the option dtype chooses`,
       );
     }
+  }
+
+  /** The shapes that fit, for people. */
+  #allowed(): string {
+    const { numFeatures: c, axis } = this;
+    if (axis === 1) return `[N, ${c}] or [N, ${c}, …]`;
+    return axis === -1 ? `[N, ${c}] or [N, …, ${c}]` : `[N, …] with ${c} channels on axis ${axis}`;
   }
 }

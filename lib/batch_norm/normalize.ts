@@ -5,7 +5,7 @@
  * @module
  */
 
-import { checkInstance, checkOptions, checkRange, describe, formatShape } from "../check.ts";
+import { checkInstance, checkInteger, checkOptions, checkRange, describe, formatShape } from "../check.ts";
 import { channelVectors } from "../simd/batch_norm.ts";
 import { type OutOptions, Tensor } from "../tensor/mod.ts";
 import { checkTensor, overlaps, resultTensor } from "../tensor/tensor.ts";
@@ -29,6 +29,8 @@ export interface BatchNormOptions extends OutOptions {
   statistics?: ChannelStatistics | undefined;
   /** Added to the variance, so that a constant channel does not divide by zero. Default 10⁻⁵. */
   eps?: number;
+  /** Which axis the channels are on. Default 1, as in PyTorch; −1, the last, as in Keras, TF.js and Flax. */
+  axis?: number;
   /** Receives what the backward pass needs, so that nothing is allocated; of the input's shape and type. */
   normalized?: Tensor | undefined;
 }
@@ -43,6 +45,8 @@ export interface BatchNormPass {
   weight: Tensor;
   /** True if mean and variance came from the batch, so that the gradient also flows through them. */
   ofBatch: boolean;
+  /** Which axis the channels are on. */
+  axis: number;
 }
 
 /** What a forward pass returns. */
@@ -79,18 +83,19 @@ export interface BatchNormGradients {
  * console.log(batchNormBackward(ones([2, 2]), pass).gradBias.toArray()); // [2, 2]
  * ```
  *
- * @param x Shape [N, C] or [N, C, …], as [N, C, H, W]. Not changed.
+ * @param x Shape [N, C] or [N, C, …], as [N, C, H, W]; with `axis: -1` also [N, …, C], as [N, H, W, C]. Not changed.
+ * @param options.axis Which axis the channels are on; negative ones count from the end. Default 1.
  * @param options.statistics Given: evaluation. Missing: training, with the statistics of all elements of a channel.
  * @param options.out Receives the output; may be `x` itself.
  * @throws {TypeError} if `x` has fewer than two axes, `out` or `normalized` does not fit, or an option does not hold one number for each channel.
- * @throws {RangeError} if the batch's own statistics are needed and a channel has fewer than two values, or `eps`
- *   is negative.
+ * @throws {RangeError} if the batch's own statistics are needed and a channel has fewer than two values, `eps` is
+ *   negative, or `x` has no such axis.
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormResult {
-  const layout = layoutOf(x);
-  checkOptions("batchNorm", options, ["weight", "bias", "statistics", "eps", "normalized", "out"]);
+  checkOptions("batchNorm", options, ["weight", "bias", "statistics", "eps", "normalized", "out", "axis"]);
+  const { eps = 1e-5, axis = 1, statistics } = options;
+  const layout = layoutOf(x, axis);
   const { channels } = layout;
-  const { eps = 1e-5, statistics } = options;
   checkEps(eps);
   if (statistics !== undefined) {
     checkInstance("batchNorm: statistics", statistics, Object, "{ mean, variance }");
@@ -108,13 +113,13 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
   if (overlaps(normalized, x) || overlaps(normalized, output)) {
     throw new TypeError("batchNorm: normalized needs memory of its own, apart from the input and from out");
   }
-  if (!given) checkCount(x);
+  if (!given) checkCount(layout, x);
   const arrays = { x: x.data, normalized: normalized.data, y: output.data };
   forward(layout, { ...arrays, weight, bias, mean, variance, deviation, given, eps });
   return {
     output,
     statistics: { mean: new Tensor(mean), variance: new Tensor(variance) },
-    pass: { normalized, deviation: new Tensor(deviation), weight: new Tensor(weight), ofBatch: !given },
+    pass: { normalized, deviation: new Tensor(deviation), weight: new Tensor(weight), ofBatch: !given, axis },
   };
 }
 
@@ -144,7 +149,7 @@ export function batchNormBackward(
   if (gradOutput.dtype !== normalized.dtype) {
     throw new TypeError(`The gradient must be ${normalized.dtype} as the input was, got ${gradOutput.dtype}`);
   }
-  const layout = layoutOf(gradOutput);
+  const layout = layoutOf(gradOutput, pass.axis);
   const gradInput = resultTensor("batchNormBackward", gradOutput.shape, gradOutput.dtype, out, [gradOutput]);
   if (overlaps(gradInput, normalized)) {
     throw new TypeError("batchNormBackward: out needs memory apart from what the forward pass left");
@@ -164,8 +169,7 @@ export function checkEps(eps: number): void {
 }
 
 /** @throws {RangeError} if a channel has no variance to normalize with. */
-function checkCount(x: Tensor): void {
-  const { samples, inner } = layoutOf(x);
+function checkCount({ samples, inner }: Layout, x: Tensor): void {
   if (samples * inner > 1) return;
   throw new RangeError(
     "Batch normalization needs more than 1 value per channel while training, " +
@@ -173,15 +177,21 @@ function checkCount(x: Tensor): void {
   );
 }
 
-function layoutOf(x: Tensor): Layout {
+/** All axes before that of the channels count as samples, all axes after it lie inside one. */
+function layoutOf(x: Tensor, axis = 1): Layout {
   checkTensor("Batch normalization", x);
   if (x.ndim < 2) {
     throw new TypeError(
       `Batch normalization needs a tensor of shape [N, C] or [N, C, …], got ${formatShape(x.shape)}`,
     );
   }
-  const [samples, channels, ...rest] = x.shape;
-  return { samples, channels, inner: rest.reduce((product, length) => product * length, 1) };
+  checkInteger("axis", axis, -x.ndim, x.ndim - 1);
+  const { shape } = x;
+  const at = axis < 0 ? axis + shape.length : axis;
+  let [samples, inner] = [1, 1];
+  for (let i = 0; i < at; i++) samples *= shape[i];
+  for (let i = at + 1; i < shape.length; i++) inner *= shape[i];
+  return { samples, channels: shape[at], inner };
 }
 
 /** Copies what was given, one number for each channel, or writes `value` for each if there is one. */

@@ -11,20 +11,23 @@ import { applyBits } from "../simd/dropout.ts";
 import { multiply, type OutOptions, type Shape, Tensor } from "../tensor/mod.ts";
 import { broadcastShapes } from "../tensor/elementwise.ts";
 import { checkTensor, resultTensor } from "../tensor/tensor.ts";
+import { drawnShape, type NoiseShape } from "./noise_shape.ts";
 
 /** Options of the functional forms. */
-export interface DropoutOptions extends OutOptions {
+export interface DropoutOptions<Noise extends Mask | Tensor = Mask> extends OutOptions {
   /** The stream that the mask is drawn from. Required while training, unless p is 0 or a mask is given. */
   rng?: RandomStream | undefined;
   /** True (default): a mask is drawn and applied. */
   training?: boolean | undefined;
+  /** The shape in which decisions are drawn: 1 where elements share one, `null` where it follows the input's. */
+  noiseShape?: NoiseShape | undefined;
   /**
    * While training, use this mask and draw none; it may be smaller and broadcast to the input, as [N, C, 1, 1] to
    * [N, C, H, W].
    */
-  mask?: Mask | undefined;
-  /** Receives the mask, if one is drawn, so that nothing is allocated; shaped like the input. */
-  maskOut?: Mask | undefined;
+  mask?: Noise | undefined;
+  /** Receives the mask, if one is drawn, so that nothing is allocated; of the noise shape, or else of the input's. */
+  maskOut?: Noise | undefined;
 }
 
 /**
@@ -100,19 +103,31 @@ function apply(
   return result;
 }
 
-function applyNoise(where: string, x: Tensor, noise: Tensor, scale: number, out: Tensor | undefined): Tensor {
-  if (noise.dtype !== x.dtype || !sameShape(broadcastShapes(where, noise.shape, x.shape), x.shape)) {
-    throw new TypeError(
-      `${where}: a mask of numbers must be ${x.dtype} and broadcast to ${formatShape(x.shape)}, ` +
-        `got ${noise.dtype} of shape ${formatShape(noise.shape)}`,
-    );
-  }
+/** Refuses what is not a tensor that can multiply `x`. @throws {TypeError} if it is anything else. */
+export function checkNoise(where: string, noise: unknown, x: Tensor): asserts noise is Tensor {
+  checkTensor(`${where}: mask`, noise);
+  if (noise.dtype === x.dtype && sameShape(broadcastShapes(where, noise.shape, x.shape), x.shape)) return;
+  throw new TypeError(
+    `${where}: a mask of numbers must be ${x.dtype} and broadcast to ${formatShape(x.shape)}, ` +
+      `got ${noise.dtype} of shape ${formatShape(noise.shape)}`,
+  );
+}
+
+/** `scale · x · noise`. */
+export function applyNoise(
+  where: string,
+  x: Tensor,
+  noise: Tensor,
+  scale: number,
+  out: Tensor | undefined,
+): Tensor {
+  checkNoise(where, noise, x);
   const product = multiply(x, noise, { out: resultTensor(where, x.shape, x.dtype, out, [x, noise]) });
   return scale === 1 ? product : multiply(product, scale, { out: product });
 }
 
 /** The names of `DropoutOptions`. */
-const OPTIONS = ["rng", "training", "mask", "out", "maskOut"];
+export const OPTIONS = ["rng", "training", "mask", "out", "maskOut", "noiseShape"];
 
 /**
  * A training pass, or one in evaluation that only scales.
@@ -133,10 +148,11 @@ export function dropout(
   checkTensor(where, x);
   checkDropProbability(p);
   checkOptions(where, options, OPTIONS);
-  const { rng, training = true, mask: given, out, maskOut } = options;
+  const { rng, training = true, noiseShape, mask: given, out, maskOut } = options;
   checkFlag(`${where}: training`, training);
-  checkMasks(where, x.shape, given, maskOut);
   const { shape } = x;
+  const drawn = drawnShape(where, noiseShape, shape);
+  checkMasks(where, shape, drawn, options);
   const scale = training ? scales.training : scales.evaluation;
   if (!training || (p === 0 && given === undefined)) {
     return { output: applyScale(where, x, scale, out), pass: { shape, mask: null, scale } };
@@ -146,26 +162,38 @@ export function dropout(
     return { output: apply(where, x, mask, scale, out), pass: { shape, mask, scale } };
   }
   const output = resultTensor(where, shape, x.dtype, out, [x]);
-  const mask = resultMask(shape, maskOut);
+  const mask = resultMask(drawn, maskOut);
   checkStream(where, rng);
-  if (!rng.dropout?.(1 - p, x.data, output.data, scale, mask.bits)) {
-    drawMask(shape, p, { rng, out: mask });
+  const isShared = !sameShape(drawn, shape);
+  if (isShared || !rng.dropout?.(1 - p, x.data, output.data, scale, mask.bits)) {
+    drawMask(drawn, p, { rng, out: mask });
     apply(where, x, mask, scale, output);
   }
   return { output, pass: { shape, mask, scale } };
 }
 
 /** Refuses masks that do not fit, also where none is needed: there the mistake would hide until training. */
-function checkMasks(where: string, shape: Shape, given: unknown, maskOut: unknown): void {
+function checkMasks(where: string, shape: Shape, drawn: Shape, options: DropoutOptions): void {
+  const { mask: given, maskOut, noiseShape } = options;
   if (given !== undefined) {
     checkInstance(`${where}: mask`, given, Mask, "a Mask");
     given.broadcastTo(shape);
+    checkNotGiven(where, { maskOut, noiseShape });
   }
-  if (maskOut === undefined) return;
-  if (given !== undefined) {
+  if (maskOut !== undefined) resultMask(drawn, maskOut, `${where}: maskOut`);
+}
+
+/** What asks for a drawn mask does not go together with a given one. @throws {TypeError} that names it. */
+export function checkNotGiven(
+  where: string,
+  { maskOut, noiseShape }: { maskOut: unknown; noiseShape: unknown },
+) {
+  if (maskOut !== undefined) {
     throw new TypeError(`${where}: maskOut receives a mask that is drawn, but one was given`);
   }
-  resultMask(shape, maskOut as Mask, `${where}: maskOut`);
+  if (noiseShape !== undefined) {
+    throw new TypeError(`${where}: noiseShape is the shape of a mask that is drawn, but one was given`);
+  }
 }
 
 /**

@@ -31,11 +31,12 @@ import { DropoutLayer } from "./layer.ts";
  *
  * @param x Any shape.
  * @param p Drop probability, in [0, 1]. `p = 1` gives zeros, and zero gradients.
- * @param options.rng Advanced by one draw per element. Required while training, unless p is 0 or a mask is given.
+ * @param options.rng Advanced by one draw per decision. Required while training, unless p is 0 or a mask is given.
  * @param options.training False: the output is `x` itself. Default true.
+ * @param options.noiseShape The shape in which decisions are drawn, as `mod.ts` lists them; by default that of `x`.
  * @param options.mask Use this mask, which may broadcast, and draw none.
  * @param options.out Receives the output; may be `x` itself.
- * @param options.maskOut Receives the mask, so that nothing is allocated; shaped like `x`.
+ * @param options.maskOut Receives the mask, so that nothing is allocated; of the noise shape, or else shaped like `x`.
  * @returns `output`, of `x`'s shape and type, and the `pass` that the backward pass needs.
  * @throws {RangeError} if `p` is NaN or outside [0, 1].
  * @throws {TypeError} if `p` is not a number, the stream is missing, or an option is not known or does not fit.

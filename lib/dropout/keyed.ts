@@ -10,6 +10,7 @@ import type { Tensor } from "../tensor/mod.ts";
 import type { DropoutOptions, DropoutResult } from "./apply.ts";
 import { invertedDropout } from "./inverted.ts";
 import { DropoutLayer } from "./layer.ts";
+import type { NoiseShape } from "./noise_shape.ts";
 
 /** Which masks a keyed dropout layer draws. */
 export interface KeyedDropoutOptions {
@@ -17,6 +18,8 @@ export interface KeyedDropoutOptions {
   seed: number | bigint;
   /** A number of its own for each layer, an integer in [0, 2³²). */
   layer: number;
+  /** The shape in which decisions are drawn: 1 where elements share one, `null` where it follows the input's. */
+  noiseShape?: NoiseShape | undefined;
 }
 
 /**
@@ -45,8 +48,9 @@ export class KeyedDropout extends DropoutLayer {
    * @throws {TypeError} if one of them is missing or not a number.
    */
   constructor(p: number, options: KeyedDropoutOptions) {
-    checkOptions("KeyedDropout", options, ["seed", "layer"]);
-    super(p, { rng: new KeyedStream({ ...options, step: 0 }) });
+    checkOptions("KeyedDropout", options, ["seed", "layer", "noiseShape"]);
+    const { noiseShape, ...key } = options;
+    super(p, { rng: new KeyedStream({ ...key, step: 0 }), noiseShape });
   }
 
   /** The seed of all masks. */
@@ -64,7 +68,10 @@ export class KeyedDropout extends DropoutLayer {
     this.rng = this.rng.at({ step });
   }
 
-  /** Position of the next input's first element in the whole batch: greater than 0 if the input is a part of it. */
+  /**
+   * Position of the next input's first element (with a noise shape, of its first decision) in the whole batch: greater
+   * than 0 if the input is a part of it.
+   */
   get offset(): number {
     return this.rng.offset;
   }
@@ -90,14 +97,14 @@ export class KeyedDropout extends DropoutLayer {
   protected override drop(x: Tensor, options: DropoutOptions): DropoutResult {
     const { output, pass } = invertedDropout(x, this.p, options);
     if (pass.mask === null || pass.mask === options.mask) return { output, pass };
-    const [{ shape, scale }, { p }, rng] = [pass, this, this.rng.at({})];
+    const [{ shape, scale }, { shape: drawn }, { p }, rng] = [pass, pass.mask, this, this.rng.at({})];
     return {
       output,
       pass: {
         shape,
         scale,
         get mask() {
-          return drawMask(shape, p, { rng });
+          return drawMask(drawn, p, { rng });
         },
       },
     };

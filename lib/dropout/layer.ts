@@ -10,17 +10,24 @@ import { FastStream, type RandomStream, type Seed, type StreamOptions } from "..
 import { streamFrom } from "../random/stream_options.ts";
 import { type OutOptions, Tensor } from "../tensor/mod.ts";
 import { dropoutBackward, type DropoutOptions, type DropoutPass, type DropoutResult } from "./apply.ts";
+import { checkNoiseShape, formatNoiseShape, type NoiseShape } from "./noise_shape.ts";
 
 /** Options of the layers: a stream, or a seed; by default a fast stream with fresh entropy. */
-export type DropoutLayerOptions = StreamOptions;
+export interface DropoutLayerOptions extends StreamOptions {
+  /** The shape in which decisions are drawn: 1 where elements share one, `null` where it follows the input's. */
+  noiseShape?: NoiseShape | undefined;
+}
 
-/** Options of one forward pass. */
-export type DropoutForwardOptions = Pick<DropoutOptions, "mask" | "out" | "maskOut">;
+/** Options of one forward pass. A given mask takes the place of the drawn one, whatever the layer's noise shape is. */
+export type DropoutForwardOptions<Noise extends Mask | Tensor = Mask> = Pick<
+  DropoutOptions<Noise>,
+  "mask" | "out" | "maskOut"
+>;
 
 /** A dropout layer can be called with the options of its forward pass. */
 export interface DropoutLayer<Noise extends Mask | Tensor = Mask> {
   /** The forward pass. */
-  (x: Tensor, options?: DropoutForwardOptions): Tensor;
+  (x: Tensor, options?: DropoutForwardOptions<Noise>): Tensor;
 }
 
 /**
@@ -28,23 +35,25 @@ export interface DropoutLayer<Noise extends Mask | Tensor = Mask> {
  *
  * @example
  * ```ts
- * import { add, DropoutLayer, type DropoutOptions, multiply, normal, type NormalStream, type Tensor } from "../mod.ts";
+ * import { add, DropoutLayer, type DropoutOptions, multiply, type Tensor, uniform } from "../mod.ts";
  *
- * class Blur extends DropoutLayer<Tensor> { // multiplies by N(1, p/(1 − p))
- *   protected override drop(x: Tensor, { rng, training, out }: DropoutOptions) {
+ * class UniformNoise extends DropoutLayer<Tensor> { // of mean 1 and variance p/(1 − p)
+ *   protected override drop(x: Tensor, { rng, training, out }: DropoutOptions<Tensor>) {
  *     const { shape, dtype } = x;
  *     if (!training) return { output: multiply(x, 1, { out }), pass: { shape, mask: null, scale: 1 } };
- *     const deviation = Math.sqrt(this.p / (1 - this.p));
- *     const noise = add(multiply(normal(shape, { rng: rng as NormalStream, dtype }), deviation), 1);
+ *     const width = Math.sqrt(12 * this.p / (1 - this.p));
+ *     const noise = add(multiply(uniform(shape, { rng: rng!, dtype }), width), 1 - width / 2);
  *     return { output: multiply(x, noise, { out }), pass: { shape, mask: noise, scale: 1 } };
  *   }
  * }
- * console.log(new Blur(0.2, { seed: 42 })); // Blur(p=0.2)
+ * console.log(new UniformNoise(0.2, { seed: 42 })); // UniformNoise(p=0.2)
  * ```
  */
 export abstract class DropoutLayer<Noise extends Mask | Tensor = Mask> extends Layer {
   /** Drop probability. */
   readonly p: number;
+  /** The shape in which decisions are drawn; by default that of the input. */
+  readonly noiseShape: NoiseShape | undefined;
   /** The stream that masks are drawn from. */
   rng: RandomStream;
   /** What the last forward pass left for the backward pass. */
@@ -60,15 +69,19 @@ export abstract class DropoutLayer<Noise extends Mask | Tensor = Mask> extends L
    * @param interval Where `p` has to lie. Default "[0, 1)".
    * @param options.rng Any stream; it belongs to whoever made it.
    * @param options.seed Short for a FastStream of the layer's own with that seed; by default fresh entropy.
+   * @param options.noiseShape The shape in which decisions are drawn; by default that of the input.
    * @throws {RangeError} if `p` is NaN or outside, or the seed is negative or fractional.
-   * @throws {TypeError} if `p` or the seed is not a number, or an option is not known.
+   * @throws {TypeError} if `p` or the seed is not a number, or an option is not known or does not fit.
    */
   constructor(p = 0.5, options: DropoutLayerOptions = {}, interval: Interval = "[0, 1)") {
     super();
-    checkOptions(this.constructor.name, options, ["rng", "seed"]);
+    checkOptions(this.constructor.name, options, ["rng", "seed", "noiseShape"]);
     checkDropProbability(p, interval);
+    const { seed, noiseShape } = options;
+    if (noiseShape !== undefined) checkNoiseShape(this.constructor.name, noiseShape);
     this.p = p;
-    this.#seed = options.seed;
+    this.noiseShape = noiseShape && Object.freeze([...noiseShape]);
+    this.#seed = seed;
     this.rng = streamFrom(this.constructor.name, options, (seed) => this.freshStream(seed)) ??
       this.freshStream();
     this.#own = options.rng === undefined ? { rng: this.rng, start: this.rng.getState() } : undefined;
@@ -85,7 +98,7 @@ export abstract class DropoutLayer<Noise extends Mask | Tensor = Mask> extends L
   }
 
   /** Drops: draws from `options.rng` if `options.training`, and returns the output with the pass that leads back. */
-  protected abstract drop(x: Tensor, options: DropoutOptions): DropoutResult<Noise>;
+  protected abstract drop(x: Tensor, options: DropoutOptions<Noise>): DropoutResult<Noise>;
 
   /** The mask of the last forward pass: `null` if it had none, `undefined` before the first. */
   get mask(): Noise | null | undefined {
@@ -125,14 +138,15 @@ export abstract class DropoutLayer<Noise extends Mask | Tensor = Mask> extends L
    * @param options.maskOut Receives the mask, so that nothing is allocated.
    * @throws {TypeError} if `x` is not a tensor, or an option is not known or does not fit.
    */
-  override forward(x: Tensor, options: DropoutForwardOptions = {}): Tensor {
+  override forward(x: Tensor, options: DropoutForwardOptions<Noise> = {}): Tensor {
     checkOptions(this.constructor.name, options, ["mask", "out", "maskOut"]);
     return this.draw(x, options, this.rng);
   }
 
   /** A forward pass with masks from this stream. */
-  protected draw(x: Tensor, options: DropoutForwardOptions, rng: RandomStream): Tensor {
-    const { output, pass } = this.drop(x, { ...options, rng, training: this.training });
+  protected draw(x: Tensor, options: DropoutForwardOptions<Noise>, rng: RandomStream): Tensor {
+    const noiseShape = options.mask === undefined ? this.noiseShape : undefined;
+    const { output, pass } = this.drop(x, { ...options, noiseShape, rng, training: this.training });
     if (!(output instanceof Tensor) || pass === undefined) {
       throw new TypeError(`${this.constructor.name}: drop must return { output, pass }`);
     }
@@ -151,9 +165,10 @@ export abstract class DropoutLayer<Noise extends Mask | Tensor = Mask> extends L
     return dropoutBackward(`${this.constructor.name}.backward`, gradOutput, recall(this.pass), options);
   }
 
-  /** The drop probability. */
+  /** The drop probability, and the noise shape if there is one. */
   protected override extraRepr(): string {
-    return `p=${this.p}`;
+    const { p, noiseShape } = this;
+    return noiseShape === undefined ? `p=${p}` : `p=${p}, noiseShape=${formatNoiseShape(noiseShape)}`;
   }
 }
 

@@ -9,16 +9,19 @@ import { toSeedInteger } from "../random/seed.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { InvertedDropout } from "./inverted.ts";
 import type { DropoutForwardOptions } from "./layer.ts";
+import type { NoiseShape } from "./noise_shape.ts";
 
 /** Options of `ReproducibleDropout`. */
 export interface ReproducibleDropoutOptions {
   /** Seed of NumPy's `default_rng`, and part of each iteration's seed; by default fresh entropy. */
   seed?: number | bigint;
+  /** The shape in which decisions are drawn: 1 where elements share one, `null` where it follows the input's. */
+  noiseShape?: NoiseShape | undefined;
 }
 
 /** Options of one forward pass. */
 export interface ReproducibleForwardOptions extends DropoutForwardOptions {
-  /** A non-negative integer. With it, the mask depends on the seed, the iteration, `p` and the shape, nothing else. */
+  /** A non-negative integer. With it, the mask depends on the seed, the iteration, `p` and its shape, nothing else. */
   iteration?: number;
 }
 
@@ -92,11 +95,12 @@ export class ReproducibleDropout extends InvertedDropout {
    *
    * @param p Drop probability, in [0, 1). Default 0.5.
    * @param options.seed A non-negative integer; by default fresh entropy, and then no iteration can be asked for.
+   * @param options.noiseShape The shape in which decisions are drawn; by default that of the input.
    * @throws {RangeError} if `p` is NaN or outside [0, 1), or the seed is negative or fractional.
    * @throws {TypeError} if `p` or the seed is not a number.
    */
   constructor(p = 0.5, options: ReproducibleDropoutOptions = {}) {
-    checkOptions("ReproducibleDropout", options, ["seed"]);
+    checkOptions("ReproducibleDropout", options, ["seed", "noiseShape"]);
     super(p, options);
     this.baseSeed = options.seed;
   }

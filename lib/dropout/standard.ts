@@ -84,6 +84,7 @@ export class StandardDropout extends DropoutLayer {
    * @param p Drop probability, in [0, 1]. Default 0.5.
    * @param options.rng Any stream; it belongs to whoever made it.
    * @param options.seed Short for a FastStream of the layer's own with that seed; by default fresh entropy.
+   * @param options.noiseShape The shape in which decisions are drawn; by default that of the input.
    * @throws {RangeError} if `p` is NaN or outside [0, 1], or the seed is negative or fractional.
    */
   constructor(p?: number, options?: DropoutLayerOptions) {

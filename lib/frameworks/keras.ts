@@ -5,37 +5,42 @@
 
 import { checkFlag, checkOptions, checkProbability } from "../check.ts";
 import { inverted } from "../dropout/inverted.ts";
+import { drawnShape, type NoiseShape } from "../dropout/noise_shape.ts";
 import type { RandomStream } from "../random/mod.ts";
-import type { Tensor } from "../tensor/mod.ts";
+import { type Tensor, zeros } from "../tensor/mod.ts";
+import { checkTensor } from "../tensor/tensor.ts";
 
 /** Arguments of `kerasDropout`. */
 export interface KerasDropoutOptions {
-  /** Fraction of the inputs to drop, in [0, 1], and below 1 while training. Required. */
+  /** Fraction of the inputs to drop, in [0, 1]. Required. */
   rate: number;
   /** Default **false**, as in the layer's `call`; `model.fit` passes true. */
   training?: boolean;
   /** The stream that the mask is drawn from. */
   rng?: RandomStream;
+  /** `noise_shape`: 1 where elements share a decision, `null` where it follows the input's size. */
+  noiseShape?: NoiseShape;
 }
 
 /**
- * `keras.layers.Dropout(rate)(inputs, training=False)`, as Keras 3 does it on TensorFlow.
+ * `keras.layers.Dropout(rate, noise_shape=None)(inputs, training=False)`, as Keras 3.15.1 does it.
  *
- * Keras accepts `rate = 1` when the layer is made. What follows in training depends on the backend: TensorFlow refuses,
- * JAX and PyTorch give zeros; this function refuses.
+ * Rates 0 and 1 draw nothing. At 1 all backends give zeros; the TensorFlow backend of Keras 3.8.0 still refused.
  *
- * Source: https://keras.io/api/layers/regularization_layers/dropout, and
- * https://www.tensorflow.org/api_docs/python/tf/nn/experimental/stateless_dropout for the range.
+ * Source: https://keras.io/api/layers/regularization_layers/dropout, and `random.py` of its backends.
  *
- * @returns Zeros and x/(1 − rate) while training; `x` itself otherwise. No mask.
- * @throws {RangeError} if `rate` is NaN or outside [0, 1], or is 1 while training.
- * @throws {TypeError} if `rate` is not a number, `training` not a boolean, or the stream is missing while training.
+ * @returns Zeros and x/(1 − rate) while training; `x` itself otherwise, and at `rate = 0`. No mask.
+ * @throws {RangeError} if `rate` is NaN or outside [0, 1], also with `training: false`.
+ * @throws {TypeError} if `rate` is not a number, `training` not a boolean, the stream is missing when it is needed, or
+ *   the noise shape does not broadcast to the input.
  */
 export function kerasDropout(x: Tensor, options: KerasDropoutOptions): Tensor {
-  checkOptions("kerasDropout", options, ["rate", "training", "rng"]);
-  const { rate, training = false, rng } = options;
-  checkFlag("Keras's training", training);
-  if (training) checkProbability("Keras's rate, while training on TensorFlow,", rate, "[0, 1)");
+  checkTensor("kerasDropout", x);
+  checkOptions("kerasDropout", options, ["rate", "training", "rng", "noiseShape"]);
+  const { rate, training = false, rng, noiseShape } = options;
   checkProbability("Keras's rate", rate, "[0, 1]");
-  return inverted("kerasDropout", x, rate, { training, rng }).output;
+  checkFlag("Keras's training", training);
+  drawnShape("kerasDropout", noiseShape, x.shape);
+  if (rate === 1 && training) return zeros(x.shape, x.dtype);
+  return inverted("kerasDropout", x, rate, { training, rng, noiseShape }).output;
 }
