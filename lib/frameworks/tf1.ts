@@ -19,7 +19,7 @@ export interface Tf1DropoutOptions {
   keepProb: number;
   /** The stream that the mask is drawn from. Not needed at `keepProb = 1`. */
   rng?: RandomStream;
-  /** `noise_shape`: 1 where elements share a decision, `null` where it follows the input's size. */
+  /** `noise_shape`: 1 where elements share a decision, `null`, with as many axes as the input, where it follows. */
   noiseShape?: NoiseShape;
 }
 

@@ -19,7 +19,7 @@ export interface TfjsDropoutOptions {
   training?: boolean;
   /** The stream that the mask is drawn from; the layer's `seed` would draw the same mask each time. */
   rng?: RandomStream;
-  /** 1 where elements share a decision, `null` where it follows the input's size. */
+  /** 1 where elements share a decision, `null`, with as many axes as the input, where it follows. */
   noiseShape?: NoiseShape;
 }
 
