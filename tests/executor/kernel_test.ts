@@ -369,6 +369,38 @@ Deno.test("a port that another program takes at the last moment costs a second a
   await hangUp.catch(() => {});
 });
 
+Deno.test("another kernel at one of the ports, whose signatures are others, costs a second attempt", async () => {
+  const connect = Deno.connect;
+  for (const strangers of [1, Infinity]) {
+    const changed = new Set<number>(); // ports where one signature was changed
+    Deno.connect = (async (options: Deno.ConnectOptions) => {
+      const connection = await connect(options);
+      const read = connection.read.bind(connection);
+      connection.read = async (buffer) => {
+        const count = await read(buffer);
+        const start = new TextDecoder("latin1").decode(buffer.subarray(0, count ?? 0)).indexOf("<IDS|MSG>");
+        if (start >= 0 && changed.size < strangers && !changed.has(options.port)) {
+          changed.add(options.port);
+          buffer[start + 15] ^= 1; // behind the delimiter, flags and length
+        }
+        return count;
+      };
+      return connection;
+    }) as typeof Deno.connect;
+    try {
+      if (strangers === 1) {
+        await using kernel = await Kernel.start();
+        assertEquals((await kernel.execute("1")).status, "ok");
+        assertEquals(changed.size, 1);
+      } else {
+        await assertRejects(() => Kernel.start(), KernelNeverStarted, "signature");
+      }
+    } finally {
+      Deno.connect = connect;
+    }
+  }
+});
+
 Deno.test("a start can be aborted, before and while it happens", async () => {
   const enough = new Error("enough");
   await assertRejects(() => Kernel.start({ signal: AbortSignal.abort(enough) }), Error, "enough");

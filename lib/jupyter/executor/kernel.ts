@@ -137,9 +137,11 @@ export class Kernel implements AsyncDisposable {
         return kernel;
       } catch (error) {
         await kernel.kill();
-        // Another program may have taken one of the ports meanwhile, and may even answer there: try others.
-        const mayRetry = error instanceof KernelDied && attempt < START_ATTEMPTS;
-        if (!mayRetry) throw error instanceof KernelDied ? new KernelNeverStarted(error.message) : error;
+        // Another program may have taken one of the ports meanwhile, and may even answer there; if it is another
+        // kernel, with other signatures. Try other ports.
+        const isOthers = error instanceof KernelDied || error instanceof TornStream;
+        if (!isOthers) throw error;
+        if (attempt === START_ATTEMPTS) throw new KernelNeverStarted(error.message);
       }
     }
   }
