@@ -250,6 +250,15 @@ Deno.test("noise shapes and axes that do not fit are refused in both modes and a
         assertThrows(() => tfjsDropout(x, { rate, training, rng, noiseShape }), TypeError, message);
         assertThrows(() => tf1Dropout(x, { keepProb: 1 - rate / 2, rng, noiseShape }), TypeError, message);
       }
+      for (const x of [ones([2, 3]), ones([1, 3])]) { // there, [null] is 2 and refused, or 1 and shared by all
+        const message = `a noiseShape with null needs as many axes as the input, whose shape is [${
+          x.shape.join(", ")
+        }], got [null]`;
+        const noiseShape = [null];
+        assertThrows(() => kerasDropout(x, { rate, training, rng, noiseShape }), TypeError, message);
+        assertThrows(() => tfjsDropout(x, { rate, training, rng, noiseShape }), TypeError, message);
+        assertThrows(() => tf1Dropout(x, { keepProb: 1 - rate / 2, rng, noiseShape }), TypeError, message);
+      }
       const flax = (broadcastDims: number[]) => () =>
         flaxDropout(x, { rate, deterministic: !training, rng, broadcastDims });
       const message =

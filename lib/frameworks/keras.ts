@@ -5,10 +5,11 @@
 
 import { checkFlag, checkOptions, checkProbability } from "../check.ts";
 import { inverted } from "../dropout/inverted.ts";
-import { drawnShape, type NoiseShape } from "../dropout/noise_shape.ts";
+import type { NoiseShape } from "../dropout/noise_shape.ts";
 import type { RandomStream } from "../random/mod.ts";
 import { type Tensor, zeros } from "../tensor/mod.ts";
 import { checkTensor } from "../tensor/tensor.ts";
+import { sharedShape } from "./noise_shape.ts";
 
 /** Arguments of `kerasDropout`. */
 export interface KerasDropoutOptions {
@@ -18,7 +19,7 @@ export interface KerasDropoutOptions {
   training?: boolean;
   /** The stream that the mask is drawn from. */
   rng?: RandomStream;
-  /** `noise_shape`: 1 where elements share a decision, `null` where it follows the input's size. */
+  /** `noise_shape`: 1 where elements share a decision, `null`, with as many axes as the input, where it follows. */
   noiseShape?: NoiseShape;
 }
 
@@ -40,7 +41,7 @@ export function kerasDropout(x: Tensor, options: KerasDropoutOptions): Tensor {
   const { rate, training = false, rng, noiseShape } = options;
   checkProbability("Keras's rate", rate, "[0, 1]");
   checkFlag("Keras's training", training);
-  drawnShape("kerasDropout", noiseShape, x.shape);
+  sharedShape("kerasDropout", noiseShape, x.shape);
   if (rate === 1 && training) return zeros(x.shape, x.dtype);
   return inverted("kerasDropout", x, rate, { training, rng, noiseShape }).output;
 }

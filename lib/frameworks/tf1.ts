@@ -5,12 +5,13 @@
 
 import { checkOptions, checkProbability } from "../check.ts";
 import { applyMask } from "../dropout/mod.ts";
-import { drawnShape, type NoiseShape } from "../dropout/noise_shape.ts";
+import type { NoiseShape } from "../dropout/noise_shape.ts";
 import { Mask } from "../mask.ts";
 import type { RandomStream } from "../random/mod.ts";
 import { checkStream } from "../random/stream.ts";
 import { divide, type Tensor } from "../tensor/mod.ts";
 import { checkTensor, sizeOf } from "../tensor/tensor.ts";
+import { sharedShape } from "./noise_shape.ts";
 
 /** Arguments of `tf1Dropout`. */
 export interface Tf1DropoutOptions {
@@ -18,7 +19,7 @@ export interface Tf1DropoutOptions {
   keepProb: number;
   /** The stream that the mask is drawn from. Not needed at `keepProb = 1`. */
   rng?: RandomStream;
-  /** `noise_shape`: 1 where elements share a decision, `null` where it follows the input's size. */
+  /** `noise_shape`: 1 where elements share a decision, `null`, with as many axes as the input, where it follows. */
   noiseShape?: NoiseShape;
 }
 
@@ -40,7 +41,7 @@ export function tf1Dropout(x: Tensor, options: Tf1DropoutOptions): Tensor {
   checkOptions("tf1Dropout", options, ["keepProb", "rng", "noiseShape"]);
   const { keepProb, rng, noiseShape } = options;
   checkProbability("TensorFlow 1's keep_prob, the probability of keeping,", keepProb, "(0, 1]");
-  const drawn = drawnShape("tf1Dropout", noiseShape, x.shape);
+  const drawn = sharedShape("tf1Dropout", noiseShape, x.shape);
   if (keepProb === 1) return x;
   checkStream("tf1Dropout", rng);
   const mask = new Mask(rng.bernoulliBits(keepProb, sizeOf(drawn)), drawn); // 1 − (1 − keepProb) would be another number

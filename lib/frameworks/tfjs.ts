@@ -8,6 +8,8 @@ import { inverted } from "../dropout/inverted.ts";
 import type { NoiseShape } from "../dropout/noise_shape.ts";
 import type { RandomStream } from "../random/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
+import { checkTensor } from "../tensor/tensor.ts";
+import { sharedShape } from "./noise_shape.ts";
 
 /** Arguments of `tfjsDropout`. */
 export interface TfjsDropoutOptions {
@@ -17,7 +19,7 @@ export interface TfjsDropoutOptions {
   training?: boolean;
   /** The stream that the mask is drawn from; the layer's `seed` would draw the same mask each time. */
   rng?: RandomStream;
-  /** 1 where elements share a decision, `null` where it follows the input's size. */
+  /** 1 where elements share a decision, `null`, with as many axes as the input, where it follows. */
   noiseShape?: NoiseShape;
 }
 
@@ -39,9 +41,11 @@ export interface TfjsDropoutOptions {
  *   the noise shape does not broadcast to the input.
  */
 export function tfjsDropout(x: Tensor, options: TfjsDropoutOptions): Tensor {
+  checkTensor("tfjsDropout", x);
   checkOptions("tfjsDropout", options, ["rate", "training", "rng", "noiseShape"]);
   const { rate, training = false, rng, noiseShape } = options;
   checkProbability("TF.js's rate", rate, "[0, 1]");
   checkFlag("TF.js's training", training);
+  sharedShape("tfjsDropout", noiseShape, x.shape);
   return inverted("tfjsDropout", x, rate === 1 ? 0 : rate, { training, rng, noiseShape }).output;
 }
