@@ -1,5 +1,6 @@
 import {
   assert,
+  assertAlmostEquals,
   assertEquals,
   assertGreater,
   assertNotEquals,
@@ -8,7 +9,7 @@ import {
 } from "@std/assert";
 import * as Plot from "@observablehq/plot";
 import { claim, display, type Row, show, table, tableCells, tex } from "../lib/jupyter/display.ts";
-import { colors, drawFigure, figure, type FigureOptions } from "../lib/jupyter/figure.ts";
+import { colors, drawFigure, figure, type FigureOptions, textColor } from "../lib/jupyter/figure.ts";
 
 const OPTIONS: FigureOptions = {
   alt: "A line from the origin to (1, 1)",
@@ -113,6 +114,60 @@ Deno.test("the same options give the same bytes, and other data other bytes", as
   assertNotEquals((await drawFigure(other)).png, png);
 });
 
+Deno.test("text in each colour is dark enough on white, of the same hue, and no darker than it must be", () => {
+  const contrast = (hex: string) => {
+    const [r, g, b] = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16) / 255)
+      .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 1.05 / (0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05);
+  };
+  assertAlmostEquals(contrast("#767676"), 4.54, 0.01); // the lightest grey that passes, as WCAG's tools print it
+  const light = Object.values(colors).filter((color) => contrast(color) < 4.5);
+  assertEquals(light.length, 5); // else there is nothing to be darkened
+  for (const color of Object.values(colors)) {
+    const text = textColor(color);
+    assert(contrast(text) >= 4.5, `${color} as ${text}: ${contrast(text)}`);
+    if (!light.includes(color)) assertEquals(text.toLowerCase(), color.toLowerCase());
+    else assert(contrast(text) < 4.7, `${text} is darker than needed: ${contrast(text)}`);
+  }
+});
+
+Deno.test("text marks are drawn in the darker colour, dots in the colour itself", async () => {
+  const count = async (marks: Plot.Markish[], hex: string) => {
+    const { rgba } = await pixels((await drawFigure({ ...OPTIONS, marks })).png);
+    const wanted = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+    let found = 0;
+    for (let i = 0; i < rgba.length; i += 4) {
+      found += Number(wanted.every((value, k) => rgba[i + k] === value));
+    }
+    return found;
+  };
+  const { sky } = colors;
+  const point = { x: [1], y: [1], fill: sky };
+  const texts = [Plot.text([1], { ...point, text: ["HHHHH"], fontSize: 40 })];
+  const byChannel = [Plot.text([1], { ...point, fill: () => sky, text: ["HHHHH"], fontSize: 40 })];
+  for (const marks of [texts, byChannel]) {
+    assertEquals(await count(marks, sky), 0);
+    assertGreater(await count(marks, textColor(sky)), 100);
+  }
+  assertGreater(await count([Plot.dot([1], { ...point, r: 20 })], sky), 100);
+});
+
+Deno.test("the label of the y axis begins where the title begins", async () => {
+  const firstInk = async (options: Partial<FigureOptions>, rows: [number, number]) => {
+    const { width, rgba } = await pixels((await drawFigure({ ...OPTIONS, title: "HH", ...options })).png);
+    for (let x = 0; x < width; x++) {
+      for (let y = rows[0]; y < rows[1]; y++) if (rgba[4 * (y * width + x)] < 128) return x;
+    }
+    return -1;
+  };
+  for (const marginLeft of [56, 90]) {
+    const options = { marginLeft, y: { label: "HH", labelArrow: "none" as const } };
+    const title = await firstInk(options, [20, 56]);
+    const label = await firstInk(options, [66, 96]); // two pixels per unit
+    assert(Math.abs(title - label) <= 3, `${title} and ${label}`);
+  }
+});
+
 Deno.test("the line has its colour", async () => {
   const { rgba } = await pixels((await drawFigure(OPTIONS)).png);
   const [r, g, b] = [0x00, 0x72, 0xb2]; // Okabe and Ito's blue
@@ -201,7 +256,7 @@ Deno.test("figure sends the picture with its size, and its alternative text", as
   const [{ type, content }] = await inKernel(() => figure(OPTIONS));
   const { png, width, height } = await drawFigure(OPTIONS);
   assertEquals(type, "display_data");
-  assertEquals(content.metadata, { "image/png": { width, height } });
+  assertEquals(content.metadata, { "image/png": { width, height, alt: OPTIONS.alt } });
   assertEquals(Object.keys(content.data), ["image/png", "text/plain"]);
   assertEquals(content.data["text/plain"], OPTIONS.alt);
   assertEquals(Uint8Array.from(atob(content.data["image/png"]), (c) => c.charCodeAt(0)), png);

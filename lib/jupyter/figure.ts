@@ -31,7 +31,7 @@ export interface Picture {
   height: number;
 }
 
-/** Colours that colour-blind readers can tell apart (M. Okabe and K. Ito, 2008), readable on white. */
+/** Colours that colour-blind readers can tell apart (M. Okabe and K. Ito, 2008); text in them is drawn darker. */
 export const colors = {
   blue: "#0072B2",
   orange: "#D55E00",
@@ -58,7 +58,7 @@ let ready: Promise<unknown> | undefined;
 export async function figure(options: FigureOptions): Promise<void> {
   const { png, width, height } = await drawFigure(options);
   await display({ "image/png": toBase64(png), "text/plain": options.alt }, {
-    "image/png": { width, height },
+    "image/png": { width, height, alt: options.alt }, // where nbconvert looks for it; VS Code reads the text
   });
 }
 
@@ -122,7 +122,59 @@ function drawing(plot: Plot.PlotOptions, width: number, height: number): string 
     style: { fontFamily: FONT, fontSize: "12px", color: "#222", background: "#fff" },
   } as Plot.PlotOptions);
   svg.querySelector("style")?.remove();
+  for (const mark of svg.querySelectorAll('[aria-label="text"]')) darken(mark);
+  for (const label of svg.querySelectorAll('[aria-label="y-axis label"]')) alignWithTitle(label);
   return svg.outerHTML.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ');
+}
+
+/** As much of linkedom's elements as is used here. */
+interface SvgElement {
+  getAttribute(name: string): string | null;
+  setAttribute(name: string, value: string): void;
+  querySelector(selector: string): SvgElement | null;
+  querySelectorAll(selector: string): Iterable<SvgElement>;
+}
+
+/** Text as thin as a letter needs more contrast than a line or a dot. */
+function darken(mark: SvgElement): void {
+  for (const element of [mark, ...mark.querySelectorAll("text")]) {
+    const fill = element.getAttribute("fill") ?? "";
+    if (Object.values<string>(colors).includes(fill)) element.setAttribute("fill", textColor(fill));
+  }
+}
+
+/** The least contrast of text that WCAG 2.2 asks for, §1.4.3. */
+const LEAST_CONTRAST = 4.5;
+
+/**
+ * The colour for text that names what is drawn in a colour: the same hue, dark enough on white.
+ *
+ * @param color As `#rrggbb`.
+ */
+export function textColor(color: string): string {
+  const channels = [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16));
+  for (let percent = 100;; percent--) {
+    const darker = channels.map((value) => Math.round(value * percent / 100));
+    if (1.05 / (luminance(darker) + 0.05) >= LEAST_CONTRAST) {
+      return "#" + darker.map((value) => value.toString(16).padStart(2, "0")).join("");
+    }
+  }
+}
+
+/** Relative luminance of sRGB, from 0 to 1. Source: https://www.w3.org/TR/WCAG22/#dfn-relative-luminance */
+function luminance(channels: readonly number[]): number {
+  const [r, g, b] = channels.map((value) => {
+    const c = value / 255;
+    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+/** Moves the label above an axis to where the title begins. */
+function alignWithTitle(label: SvgElement): void {
+  const x = Number(label.querySelector("text")?.getAttribute("transform")?.match(/\(([^,]+),/)?.[1]);
+  const moved = label.getAttribute("transform")?.replace(/\([^,]+,/, `(${MARGIN - x},`);
+  if (moved && label.getAttribute("text-anchor") === "start") label.setAttribute("transform", moved);
 }
 
 function textLines(lines: string[], y: number, style: typeof TITLE): string {
