@@ -1,0 +1,108 @@
+/**
+ * What the study's experiments train, and how: a classifier of digits, batch after batch.
+ * @module
+ */
+
+import { checkInteger, checkOptions } from "../check.ts";
+import { digitBatches, type DigitSet, type DigitSide, sampleDigits } from "../digits.ts";
+import {
+  crossEntropy,
+  defaultRng,
+  type DropoutLayer,
+  InvertedDropout,
+  type Layer,
+  Linear,
+  type Optimizer,
+  ReLU,
+  Sequential,
+} from "../mod.ts";
+
+/** Which network to make. */
+export interface ClassifierOptions {
+  /** Of initial weights and masks: networks that differ in their rates only begin with the same weights. */
+  seed: number;
+  /** Pixels along each side of an image. Default 14. */
+  side?: DigitSide;
+  /** Units in each of the two hidden layers. Default 128 for 14 pixels, 256 for 28. */
+  hidden?: number;
+  /** Drop probability of the pixels, in [0, 1). Default 0. */
+  inputRate?: number;
+  /** Drop probability of the hidden units, in [0, 1). Default 0. */
+  hiddenRate?: number;
+  /** How to drop: a class that is made with a probability and a seed. Default inverted dropout. */
+  dropout?: new (p: number, options: { seed: readonly number[] }) => DropoutLayer;
+}
+
+/** Dropout and a linear layer, three times, with ReLU between them; float32, in training mode. */
+export function classifier(options: ClassifierOptions): Sequential {
+  checkOptions("classifier", options, ["seed", "side", "hidden", "inputRate", "hiddenRate", "dropout"]);
+  const { seed, side = 14, hidden = side === 14 ? 128 : 256 } = options;
+  const { inputRate = 0, hiddenRate = 0, dropout: Dropout = InvertedDropout } = options;
+  const rng = defaultRng([seed, 0]);
+  const linear = (from: number, to: number) => new Linear(from, to, { rng, dtype: "float32" });
+  return new Sequential(
+    new Dropout(inputRate, { seed: [seed, 1] }),
+    linear(side * side, hidden),
+    new ReLU(),
+    new Dropout(hiddenRate, { seed: [seed, 2] }),
+    linear(hidden, hidden),
+    new ReLU(),
+    new Dropout(hiddenRate, { seed: [seed, 3] }),
+    linear(hidden, 10),
+  );
+}
+
+/** What a seed trains from. Of one seed, a smaller selection is the beginning of a larger one. */
+export function trainingSample(train: DigitSet, n: number, seed: number): DigitSet {
+  return sampleDigits(train, n, { rng: defaultRng([seed, 4]) });
+}
+
+/** How to train. */
+export interface TrainOptions {
+  /** How many steps of the optimizer, each on one batch. */
+  steps: number;
+  /** Takes the steps; it was made with the parameters of the model. */
+  optimizer: Optimizer;
+  /** Decides which digits come when: in a random order, a new one for each pass over them. */
+  seed: number;
+  /** Digits in a batch. Default 50. */
+  batchSize?: number;
+  /** Called after each step, counted from 1, with its batch's loss; `false` ends the training. */
+  onStep?: (step: number, loss: number) => boolean | void;
+}
+
+/** Trains a model, in training mode, on the cross-entropy of its logits. */
+export function train(model: Layer, set: DigitSet, options: TrainOptions): void {
+  checkOptions("train", options, ["steps", "optimizer", "seed", "batchSize", "onStep"]);
+  const { steps, optimizer, seed, batchSize = 50, onStep } = options;
+  checkInteger("train: steps", steps);
+  const batches = digitBatches(set, batchSize, { rng: defaultRng([seed, 5]) });
+  for (let step = 1; step <= steps; step++) {
+    const { images, labels } = batches.next().value;
+    const { loss, grad } = crossEntropy(model.train()(images), labels);
+    model.backwardParameters(grad);
+    optimizer.step();
+    if (onStep?.(step, loss) === false) return;
+  }
+}
+
+/** How a model does on a set. */
+export interface Evaluation {
+  /** Mean cross-entropy. */
+  loss: number;
+  /** Fraction that is classified wrongly. */
+  error: number;
+}
+
+/** Evaluates a model in evaluation mode, and leaves it in the mode that it had. */
+export function evaluate(model: Layer, { images, labels }: DigitSet): Evaluation {
+  const { training } = model;
+  const logits = model.eval()(images);
+  model.train(training);
+  let wrong = 0;
+  labels.forEach((label, i) => {
+    const row = logits.data.subarray(10 * i, 10 * i + 10);
+    if (!(row[label] === Math.max(...row))) wrong++; // NaN is wrong
+  });
+  return { loss: crossEntropy(logits, labels).loss, error: wrong / labels.length };
+}
