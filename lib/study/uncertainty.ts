@@ -2,7 +2,7 @@
  * Does a classifier of digits know what it does not know? Dropout off, Monte Carlo dropout and an ensemble, on digits as they
  * are, on turned ones and on noise.
  *
- * The networks are 196–128–128–10 with dropout after both hidden layers, trained on 1,000 digits.
+ * The networks are 196–128–128–10 with dropout after both hidden layers, trained on 1,000 or 4,000 digits in equally many steps.
  *
  * Sources: Gal and Ghahramani 2016, "Dropout as a Bayesian Approximation", who turn a digit 1; Guo et al. 2017, "On
  * Calibration of Modern Neural Networks", for the reliability diagram and its error; Lakshminarayanan et al. 2017, "Simple
@@ -25,6 +25,8 @@ export type UncertaintySettings = {
   method: "dropout off" | "MC dropout" | "ensemble";
   /** Drop probability in training, after both hidden layers; an ensemble is trained without. */
   p: number;
+  /** Training digits. */
+  n: number;
   /** Decides training samples, initial weights, order and masks. */
   seed: number;
 };
@@ -71,7 +73,7 @@ export const ANGLES: readonly number[] = Array.from({ length: 13 }, (_, i) => 15
 /** Grey levels at random; and digits with their pixels in another order, which have as much ink as digits. */
 export const NOISE = ["uniform", "shuffled"] as const;
 
-const [SAMPLES, STEPS, LEARNING_RATE] = [1000, 600, 0.002];
+const [STEPS, LEARNING_RATE] = [600, 0.002];
 const [PASSES, MEMBERS, BINS] = [30, 5, 10];
 /** How many of the test digits are turned, and how many images of noise there are. */
 const TURNED = 200;
@@ -81,7 +83,7 @@ export const uncertainty: Experiment<UncertaintySettings, UncertaintyResult> = {
   name: "uncertainty",
   version: 1,
   grid: (seeds) => {
-    const trained = [0.1, 0.3, 0.5].flatMap((p) => [
+    const trained = [0.3, 0.5].flatMap((p) => [
       { method: "dropout off" as const, p },
       { method: "MC dropout" as const, p },
     ]);
@@ -90,7 +92,9 @@ export const uncertainty: Experiment<UncertaintySettings, UncertaintyResult> = {
       ...trained,
       { method: "ensemble" as const, p: 0 },
     ];
-    return methods.flatMap((method) => seedsTo(seeds).map((seed) => ({ ...method, seed })));
+    return methods.flatMap((method) =>
+      [1000, 4000].flatMap((n) => seedsTo(seeds).map((seed) => ({ ...method, n, seed })))
+    );
   },
   run: async (settings) => {
     const { validation, test } = await digits();
@@ -136,8 +140,8 @@ export interface Prediction {
 }
 
 /** Trains what a method needs. Networks of one seed learn from the same digits, whatever the method is. */
-export async function trainPredictor({ method, p, seed }: UncertaintySettings): Promise<Predictor> {
-  const set = trainingSample((await digits()).train, SAMPLES, seed);
+export async function trainPredictor({ method, p, n, seed }: UncertaintySettings): Promise<Predictor> {
+  const set = trainingSample((await digits()).train, n, seed);
   const members = method === "ensemble" ? MEMBERS : 1;
   // The first member is the network that is compared with the ensemble; the others' seeds are those of no other network.
   const networks = Array.from(
@@ -307,15 +311,16 @@ export type UncertaintyCell = Omit<UncertaintySettings, "seed"> & {
 export function summarizeUncertainty(
   rows: readonly (UncertaintySettings & UncertaintyResult)[],
 ): UncertaintyCell[] {
-  const one = selectRows(rows, { method: "dropout off", p: 0 });
   const angles = [0, 90, 180].map((angle) => ANGLES.indexOf(angle));
-  return groupRows(rows, "method", "p").map((group) => {
-    const { method, p } = group[0];
-    const off = selectRows(rows, { method: "dropout off", p });
+  return groupRows(rows, "n", "method", "p").map((group) => {
+    const { method, p, n } = group[0];
+    const one = selectRows(rows, { method: "dropout off", p: 0, n });
+    const off = selectRows(rows, { method: "dropout off", p, n });
     const isOne = method === "dropout off" && p === 0;
     const at = (of: (row: UncertaintyResult) => readonly number[], places: readonly number[]) =>
       places.map((i) => estimate(group, (row) => of(row)[i]));
     return {
+      n,
       method,
       p,
       validationLoss: estimate(group, (row) => row.validationLoss),
