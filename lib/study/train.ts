@@ -9,12 +9,14 @@ import {
   crossEntropy,
   defaultRng,
   type DropoutLayer,
+  type DType,
   InvertedDropout,
   type Layer,
   Linear,
   type Optimizer,
   ReLU,
   Sequential,
+  type Tensor,
 } from "../mod.ts";
 
 /** Which network to make. */
@@ -31,15 +33,25 @@ export interface ClassifierOptions {
   hiddenRate?: number;
   /** How to drop: a class that is made with a probability and a seed. Default inverted dropout. */
   dropout?: new (p: number, options: { seed: readonly number[] }) => DropoutLayer;
+  /** Type of its numbers, and of its inputs. Default float32, as the digits are. */
+  dtype?: DType;
 }
 
-/** Dropout and a linear layer, three times, with ReLU between them; float32, in training mode. */
+/** Dropout and a linear layer, three times, with ReLU between them; in training mode. */
 export function classifier(options: ClassifierOptions): Sequential {
-  checkOptions("classifier", options, ["seed", "side", "hidden", "inputRate", "hiddenRate", "dropout"]);
+  checkOptions("classifier", options, [
+    "seed",
+    "side",
+    "hidden",
+    "inputRate",
+    "hiddenRate",
+    "dropout",
+    "dtype",
+  ]);
   const { seed, side = 14, hidden = side === 14 ? 128 : 256 } = options;
-  const { inputRate = 0, hiddenRate = 0, dropout: Dropout = InvertedDropout } = options;
+  const { inputRate = 0, hiddenRate = 0, dropout: Dropout = InvertedDropout, dtype = "float32" } = options;
   const rng = defaultRng([seed, 0]);
-  const linear = (from: number, to: number) => new Linear(from, to, { rng, dtype: "float32" });
+  const linear = (from: number, to: number) => new Linear(from, to, { rng, dtype });
   return new Sequential(
     new Dropout(inputRate, { seed: [seed, 1] }),
     linear(side * side, hidden),
@@ -61,8 +73,8 @@ export function trainingSample(train: DigitSet, n: number, seed: number): DigitS
 export interface TrainOptions {
   /** How many steps of the optimizer, each on one batch. */
   steps: number;
-  /** Takes the steps; it was made with the parameters of the model. */
-  optimizer: Optimizer;
+  /** Takes the steps: an optimizer made with the parameters of the model, or several behind one `step`. */
+  optimizer: Pick<Optimizer, "step">;
   /** Decides which digits come when: in a random order, a new one for each pass over them. */
   seed: number;
   /** Digits in a batch. Default 50. */
@@ -99,10 +111,20 @@ export function evaluate(model: Layer, { images, labels }: DigitSet): Evaluation
   const { training } = model;
   const logits = model.eval()(images);
   model.train(training);
-  let wrong = 0;
-  labels.forEach((label, i) => {
-    const row = logits.data.subarray(10 * i, 10 * i + 10);
-    if (!(row[label] === Math.max(...row))) wrong++; // NaN is wrong
-  });
+  return score(logits, labels);
+}
+
+/** How logits do. */
+export function score(logits: Tensor, labels: ArrayLike<number>): Evaluation {
+  const wrong = classesOf(logits).filter((answer, i) => answer !== labels[i]).length;
   return { loss: crossEntropy(logits, labels).loss, error: wrong / labels.length };
+}
+
+/** The class with the largest logit, for each row; −1 if a logit is NaN. */
+export function classesOf(logits: Tensor): number[] {
+  const [n, classes] = logits.shape;
+  return Array.from({ length: n }, (_, i) => {
+    const row = logits.data.subarray(classes * i, classes * (i + 1));
+    return row.indexOf(Math.max(...row));
+  });
 }

@@ -1,0 +1,212 @@
+/**
+ * Why dropout: losses and errors by step, by rate and by amount of data, beside early stopping and weight decay; and what
+ * the first layer learns with it and without.
+ * @module
+ */
+
+import { type DigitSet, type DigitSide, loadDigits } from "../digits.ts";
+import { Adam, Linear, matmul, mean, ReLU, type Sequential, subtract, type Tensor } from "../mod.ts";
+import type { Experiment } from "./experiment.ts";
+import { classifier, evaluate, type Evaluation, train, trainingSample } from "./train.ts";
+
+/** One network, and how it is trained: by Adam, in batches of 50. */
+export type WhySettings = {
+  /** Decides training sample, initial weights, masks and batches. */
+  seed: number;
+  /** Pixels along each side of a digit: 14, with 128 units in each hidden layer, or 28, with 256. */
+  side: DigitSide;
+  /** Digits to train from. */
+  samples: number;
+  /** Drop probability of the pixels. */
+  inputRate: number;
+  /** Drop probability of the units in both hidden layers. */
+  hiddenRate: number;
+  /** Learning rate. */
+  lr: number;
+  /** Strength of weight decay: this times the weight is added to its gradient. */
+  weightDecay: number;
+};
+
+/** What a run gives; curves have one number for each of `CHECKPOINTS`. All in evaluation mode. */
+export type WhyMeasured = {
+  /** Cross-entropy on the digits trained from. */
+  trainLoss: number[];
+  /** Cross-entropy on the digits to choose on. */
+  validationLoss: number[];
+  /** Fraction of these that is classified wrongly. */
+  validationError: number[];
+  /** Cross-entropy on the digits to report on. */
+  testLoss: number[];
+  /** Fraction of these that is classified wrongly. */
+  testError: number[];
+  /** Fraction of the first hidden layer that is above 0, on average over the digits to report on. */
+  active: number;
+  /** Mean absolute correlation between two units of that layer, over these digits; units that never change are left out. */
+  correlation: number;
+  /** How many pixels a unit of it uses: (Σw²)² / Σw⁴ of its weights, on average. One pixel gives 1, equal weights all. */
+  pixelsUsed: number;
+  /** How rough its weights are: the mean squared difference of neighbours over twice the mean square; 1 if unrelated. */
+  roughness: number;
+};
+
+/** One run. */
+export type WhyRow = WhySettings & WhyMeasured;
+
+/** After how many steps the curves are measured. */
+export const CHECKPOINTS: readonly number[] = [
+  50,
+  100,
+  150,
+  200,
+  300,
+  400,
+  500,
+  600,
+  800,
+  1000,
+  1300,
+  1600,
+  2000,
+];
+
+/** The experiment. */
+export const why: Experiment<WhySettings, WhyMeasured> = { name: "why", version: 1, grid, run };
+
+const NONE = { inputRate: 0, hiddenRate: 0 };
+const MILD = { inputRate: 0.1, hiddenRate: 0.3 };
+const STRONG = { inputRate: 0.2, hiddenRate: 0.5 };
+const PLAIN = { side: 14 as DigitSide, samples: 1000, ...NONE, lr: 1e-3, weightDecay: 0 };
+
+function grid(seeds: number): WhySettings[] {
+  const hidden = (...rates: number[]) => rates.map((hiddenRate) => ({ inputRate: 0, hiddenRate }));
+  const settings = [
+    // How much dropout?
+    ...[NONE, ...hidden(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8), MILD, STRONG].map((rates) => ({
+      ...PLAIN,
+      ...rates,
+    })),
+    // Is it the amount of data?
+    ...[250, 4000].flatMap((samples) =>
+      [NONE, ...hidden(0.2, 0.5, 0.8), MILD, STRONG].map((rates) => ({ ...PLAIN, samples, ...rates }))
+    ),
+    // Is it the learning rate?
+    ...[250, 1000, 4000].flatMap((samples) =>
+      [5e-4, 3e-3].flatMap((lr) => [NONE, STRONG].map((rates) => ({ ...PLAIN, samples, ...rates, lr })))
+    ),
+    // Does weight decay do the same?
+    ...[250, 1000, 4000].flatMap((samples) =>
+      [1e-4, 1e-3, 3e-3].flatMap((weightDecay) =>
+        [NONE, STRONG].map((rates) => ({ ...PLAIN, samples, ...rates, weightDecay }))
+      )
+    ),
+    // Is it the size of the images and of the network?
+    ...[NONE, MILD, STRONG].map((rates) => ({ ...PLAIN, side: 28 as DigitSide, ...rates })),
+  ];
+  return settings.flatMap((setting) => Array.from({ length: seeds }, (_, seed) => ({ seed, ...setting })));
+}
+
+async function run(settings: WhySettings): Promise<WhyMeasured> {
+  const { seed, side, samples, lr, weightDecay, inputRate, hiddenRate } = settings;
+  const digits = await loadDigits({ side });
+  const sample = trainingSample(digits.train, samples, seed);
+  const model = classifier({ seed, side, inputRate, hiddenRate });
+  const optimizer = new Adam(model.parameters(), { lr, weightDecay });
+  const [onSample, onValidation, onTest]: Evaluation[][] = [[], [], []];
+  const onStep = (step: number) => {
+    if (!CHECKPOINTS.includes(step)) return;
+    onSample.push(evaluate(model, sample));
+    onValidation.push(evaluate(model, digits.validation));
+    onTest.push(evaluate(model, digits.test));
+  };
+  train(model, sample, { steps: CHECKPOINTS.at(-1)!, optimizer, seed, onStep });
+  return {
+    trainLoss: onSample.map(({ loss }) => loss),
+    validationLoss: onValidation.map(({ loss }) => loss),
+    validationError: onValidation.map(({ error }) => error),
+    testLoss: onTest.map(({ loss }) => loss),
+    testError: onTest.map(({ error }) => error),
+    ...describeFirstLayer(model, digits.test),
+  };
+}
+
+// ---- Where to stop ----
+
+/** A network's state at one of the checkpoints. */
+export interface Stop {
+  /** Steps until then. */
+  step: number;
+  /** Cross-entropy on the digits to report on. */
+  loss: number;
+  /** Fraction of these that is classified wrongly. */
+  error: number;
+}
+
+/** The end of a run, after the last step. */
+export function atEnd(row: WhyMeasured): Stop {
+  return stopAt(row, CHECKPOINTS.length - 1);
+}
+
+/** Early stopping: the checkpoint where the loss on the digits to choose on is lowest. */
+export function atBest(row: WhyMeasured): Stop {
+  return stopAt(row, row.validationLoss.indexOf(Math.min(...row.validationLoss)));
+}
+
+function stopAt({ testLoss, testError }: WhyMeasured, i: number): Stop {
+  return { step: CHECKPOINTS[i], loss: testLoss[i], error: testError[i] };
+}
+
+// ---- What the first layer learned ----
+
+type FirstLayer = Pick<WhyMeasured, "active" | "correlation" | "pixelsUsed" | "roughness">;
+
+function describeFirstLayer(model: Sequential, { images }: DigitSet): FirstLayer {
+  const linear = model.namedChildren().map(([, layer]) => layer).find((layer) => layer instanceof Linear)!;
+  const activations = new ReLU()(linear(images));
+  return { ...describeActivations(activations), ...describeWeights(linear.weight) };
+}
+
+function describeActivations(activations: Tensor): Pick<FirstLayer, "active" | "correlation"> {
+  const n = activations.shape[0];
+  const centered = subtract(activations, mean(activations, { axis: 0 }));
+  const covariance = matmul(centered, centered, { transposeA: true });
+  const units = covariance.shape[0];
+  const deviation = Array.from({ length: units }, (_, i) => Math.sqrt(covariance.at(i, i)));
+  const correlations: number[] = [];
+  for (let i = 0; i < units; i++) {
+    for (let j = 0; j < i; j++) {
+      const scale = deviation[i] * deviation[j];
+      if (scale > 0) correlations.push(Math.abs(covariance.at(i, j)) / scale);
+    }
+  }
+  const active = activations.data.filter((value) => value > 0).length / (n * units);
+  return { active, correlation: average(correlations) };
+}
+
+function describeWeights(weight: Tensor): Pick<FirstLayer, "pixelsUsed" | "roughness"> {
+  const [units, pixels] = weight.shape;
+  const side = Math.sqrt(pixels);
+  const rows = Array.from(
+    { length: units },
+    (_, unit) => weight.data.subarray(unit * pixels, (unit + 1) * pixels),
+  );
+  const pixelsUsed = rows.map((w) => {
+    const squares = Array.from(w, (value) => value * value);
+    return total(squares) ** 2 / total(squares.map((square) => square * square));
+  });
+  const roughness = rows.map((w) => {
+    const differences = Array.from(w, (value, i) => [
+      ...(i % side < side - 1 ? [w[i + 1] - value] : []),
+      ...(i + side < pixels ? [w[i + side] - value] : []),
+    ]).flat();
+    return average(differences.map((d) => d * d)) / (2 * average(Array.from(w, (value) => value * value)));
+  });
+  return { pixelsUsed: average(pixelsUsed), roughness: average(roughness) };
+}
+
+function total(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
+function average(values: readonly number[]): number {
+  return total(values) / values.length;
+}
