@@ -17,7 +17,7 @@ import type { Experiment } from "./experiment.ts";
 import { type Estimate, estimate, estimateDifference, groupRows, seedsTo, selectRows } from "./groups.ts";
 import { digits } from "./problem.ts";
 import { rotateImages } from "./rotate.ts";
-import { classifier, train, trainingSample } from "./train.ts";
+import { classesOf, classifier, train, trainingSample } from "./train.ts";
 
 /** Who predicts. */
 export type UncertaintySettings = {
@@ -105,7 +105,7 @@ export const uncertainty: Experiment<UncertaintySettings, UncertaintyResult> = {
     const noise = NOISE.map((kind) => predict(noiseImages(kind, few.images, settings.seed)));
     const one = test.labels.indexOf(1);
     const ones = ANGLES.map((angle) => predict(rotateImages(selectDigits(test, [one]).images, angle)));
-    const oneClass = ones.map(({ mean }) => mostProbable(mean, 0));
+    const oneClass = ones.map(({ mean }) => classesOf(mean)[0]);
     return {
       validationLoss: negativeLogLikelihood(predict(validation.images).mean, validation),
       testLoss: negativeLogLikelihood(tested.mean, test),
@@ -205,18 +205,13 @@ function entropyOf(probabilities: ArrayLike<number>, row: number, classes: numbe
   return total;
 }
 
-function mostProbable({ data, shape: [, classes] }: Tensor, row: number): number {
-  const own = data.subarray(row * classes, (row + 1) * classes);
-  return own.indexOf(Math.max(...own));
-}
-
 function negativeLogLikelihood(probabilities: Tensor, { labels }: DigitSet): number {
   // A probability that float32 rounds to 0 would make the mean infinite.
   return average(Array.from(labels, (label, i) => -Math.log(Math.max(probabilities.at(i, label), 1e-38))));
 }
 
 function errorRate(probabilities: Tensor, { labels }: DigitSet): number {
-  return average(Array.from(labels, (label, i) => Number(mostProbable(probabilities, i) !== label)));
+  return average(classesOf(probabilities).map((predicted, i) => Number(predicted !== labels[i])));
 }
 
 function average(values: ArrayLike<number>): number {
@@ -236,8 +231,7 @@ export function reliability(
   labels: ArrayLike<number>,
 ): Pick<UncertaintyResult, "calibrationError" | "share" | "confidence" | "accuracy"> {
   const [count, sure, right] = [0, 1, 2].map(() => new Array<number>(BINS).fill(0));
-  for (let i = 0; i < labels.length; i++) {
-    const predicted = mostProbable(probabilities, i);
+  for (const [i, predicted] of classesOf(probabilities).entries()) {
     const confidence = probabilities.at(i, predicted);
     const bin = Math.min(Math.max(Math.ceil(confidence * BINS) - 1, 0), BINS - 1);
     count[bin]++;
