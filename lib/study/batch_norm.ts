@@ -66,6 +66,9 @@ export type LayoutResult = {
   ratios: number[];
 };
 
+/** One run. */
+export type LayoutRow = LayoutSettings & LayoutResult;
+
 /** How many of the training samples re-estimation gets; the last stands for all of them. */
 export const AMOUNTS: readonly number[] = [16, 64, 256, Infinity];
 
@@ -201,6 +204,9 @@ export type BetaResult = {
   meanSquaredOverVariance: number;
 };
 
+/** One run. */
+export type BetaRow = BetaSettings & BetaResult;
+
 /** What β of the first normalization does to the ratio of the second: BN → dropout at 0.5, in the first block only. */
 export const batchNormBeta: Experiment<BetaSettings, BetaResult> = {
   name: "batch_norm_beta",
@@ -268,6 +274,9 @@ export type WidthResult = {
   trained: number;
 };
 
+/** One run. */
+export type WidthRow = WidthSettings & WidthResult;
+
 /** Do wide layers suffer less? The second ratio by width, with BN → dropout at 0.5 in the first block. */
 export const batchNormWidth: Experiment<WidthSettings, WidthResult> = {
   name: "batch_norm_width",
@@ -303,8 +312,6 @@ export type LayoutCell = Omit<LayoutSettings, "seed"> & {
   /** What re-estimation changes, for each of `AMOUNTS`: loss after it minus loss before it. */
   reestimation: Estimate[];
 };
-
-type LayoutRow = LayoutSettings & LayoutResult;
 
 /** The table of `batch_norm`: learning rates are chosen by validation loss, and losses are the test's. */
 export function summarizeOrders(rows: readonly LayoutRow[]): LayoutCell[] {
@@ -356,7 +363,7 @@ export type BetaCell = Omit<BetaSettings, "seed"> & {
 };
 
 /** The table of `batch_norm_beta`. */
-export function summarizeBeta(rows: readonly (BetaSettings & BetaResult)[]): BetaCell[] {
+export function summarizeBeta(rows: readonly BetaRow[]): BetaCell[] {
   return groupRows(rows, "problem", "when", "beta").map((group) => {
     const { problem, when, beta } = group[0];
     const zero = selectRows(rows, { problem, when, beta: 0 });
@@ -381,7 +388,7 @@ export type WidthCell = Omit<WidthSettings, "seed"> & {
 };
 
 /** The table of `batch_norm_width`. */
-export function summarizeWidth(rows: readonly (WidthSettings & WidthResult)[]): WidthCell[] {
+export function summarizeWidth(rows: readonly WidthRow[]): WidthCell[] {
   return groupRows(rows, "problem", "width").map((group) => ({
     problem: group[0].problem,
     width: group[0].width,

@@ -57,6 +57,9 @@ export type CoverageResult = {
   error: number[];
 };
 
+/** One run. */
+export type CoverageRow = CoverageSettings & CoverageResult;
+
 /** Between the samples; in the hole that they leave in the middle, which is different for each seed; beyond them. */
 export const REGIONS = ["data", "hole", "outside"] as const;
 
@@ -257,7 +260,7 @@ export type CoverageCell = Omit<CoverageSettings, "seed"> & {
 };
 
 /** The table of `coverage`. */
-export function summarizeCoverage(rows: readonly (CoverageSettings & CoverageResult)[]): CoverageCell[] {
+export function summarizeCoverage(rows: readonly CoverageRow[]): CoverageCell[] {
   return groupRows(rows, "method", "p", "decay", "n").flatMap((group) => {
     const { method, p, decay, n } = group[0];
     const few = selectRows(rows, { method, p, decay, n: 10 });

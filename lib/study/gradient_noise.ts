@@ -38,6 +38,9 @@ export type NoiseResult = {
   signal: number;
 };
 
+/** One run. */
+export type NoiseRow = NoiseSettings & NoiseResult;
+
 /** Drop probabilities. */
 const RATES = [0.1, 0.3, 0.5, 0.8];
 const LEARNING_RATE = { digits: 0.2, small: 0.05 };
@@ -132,8 +135,8 @@ export type NoiseCell = Omit<NoiseSettings, "seed"> & {
 };
 
 /** The table of `gradient_noise`. */
-export function summarizeNoise(rows: readonly (NoiseSettings & NoiseResult)[]): NoiseCell[] {
-  const relative = (row: NoiseSettings & NoiseResult) => Math.log2(row.maskNoise * (1 - row.p) / row.p);
+export function summarizeNoise(rows: readonly NoiseRow[]): NoiseCell[] {
+  const relative = (row: NoiseRow) => Math.log2(row.maskNoise * (1 - row.p) / row.p);
   return groupRows(rows, "problem", "trained", "steps", "p").map((group) => {
     const { problem, trained, steps, p } = group[0];
     const first = selectRows(rows, { problem, trained, steps, p: RATES[0] });

@@ -82,11 +82,17 @@ export type RateSettings = TrainingSettings & {
   lr: number;
 };
 
+/** One training and where it ended. */
+export type OptimizerRow = RateSettings & TrainingResult;
+
 /** What a search for the largest rate finds. */
 export type StabilityResult = {
   /** A learning rate at which training works, and fails at one that is 19 % larger. */
   limit: number;
 };
+
+/** One search and what it found. */
+export type StabilityRow = TrainingSettings & StabilityResult;
 
 const PROBLEMS: readonly ProblemName[] = ["digits", "small"];
 const RATES = [0, 0.5, 0.8];
@@ -242,24 +248,25 @@ export type OptimizerCell = {
   rateShift: Estimate | null;
   /** How much higher the loss is than plain SGD's at its best rate: the mean of ln, paired by seed. */
   againstSgd: Estimate | null;
+  /** The same minus that without dropout: below zero if dropout makes the optimizer's advantage larger. */
+  againstSgdGrows: Estimate | null;
   /** At how many of the seven rates half of the trainings or more failed. */
   failingRates: number;
 };
-
-type RateRow = RateSettings & TrainingResult;
 
 /**
  * The table of `optimizers`: rates are chosen by validation loss, and losses are the test's. Losses and rates are averaged
  * as logarithms, since their ratios count.
  */
-export function summarizeOptimizers(rows: readonly RateRow[]): OptimizerCell[] {
+export function summarizeOptimizers(rows: readonly OptimizerRow[]): OptimizerCell[] {
   return groupRows(rows, "problem", "steps", "p", "optimizer").map((group) => {
     const { problem, steps, p, optimizer } = group[0];
     const chosen = atBestRate(group);
     const loss = estimate(chosen, (row) => Math.log(row.testLoss));
     const own = ownBestRates(group);
     const rate = estimate(own, logRate);
-    const same = (values: Partial<RateRow>) => selectRows(rows, { problem, steps, p, optimizer, ...values });
+    const withoutDropout = selectRows(rows, { problem, steps, p: 0, optimizer });
+    const ratios = (rate: number) => logRatios(selectRows(rows, { problem, steps, p: rate }), optimizer);
     return {
       problem,
       steps,
@@ -270,30 +277,44 @@ export function summarizeOptimizers(rows: readonly RateRow[]): OptimizerCell[] {
       lossFactor: Math.exp(loss.standardError),
       bestRate: 2 ** rate.mean,
       bestRateFactor: 2 ** rate.standardError,
-      rateShift: p === 0 ? null : estimateDifference(own, ownBestRates(same({ p: 0 })), logRate),
-      againstSgd: optimizer === "SGD"
+      rateShift: p === 0 ? null : estimateDifference(own, ownBestRates(withoutDropout), logRate),
+      againstSgd: optimizer === "SGD" ? null : estimate(ratios(p), ({ ratio }) => ratio),
+      againstSgdGrows: optimizer === "SGD" || p === 0
         ? null
-        : estimateDifference(chosen, atBestRate(same({ optimizer: "SGD" })), (row) => Math.log(row.testLoss)),
-      failingRates: groupRows(group, "lr").filter((runs) => share(runs, "failed") >= 0.5).length,
+        : estimateDifference(ratios(p), ratios(0), ({ ratio }) => ratio),
+      failingRates: groupRows(group, "lr").filter((runs) =>
+        runs.filter(({ failed }) => failed).length >= runs.length / 2
+      )
+        .length,
     };
   });
 }
 
 const logRate = (row: { lr: number }) => Math.log2(row.lr);
 
-function share(rows: readonly RateRow[], flag: "failed"): number {
-  return rows.filter((row) => row[flag]).length / rows.length;
+/** Of each seed, ln of an optimizer's loss over plain SGD's, each at its best rate. */
+function logRatios(
+  rows: readonly OptimizerRow[],
+  optimizer: OptimizerName,
+): { seed: number; ratio: number }[] {
+  const [own, sgd] = [optimizer, "SGD" as const].map((name) =>
+    atBestRate(selectRows(rows, { optimizer: name }))
+  );
+  return own.map(({ seed, testLoss }) => {
+    const [pair] = selectRows(sgd, { seed });
+    return { seed, ratio: Math.log(testLoss / pair.testLoss) };
+  });
 }
 
 /** The runs at the learning rate whose validation loss is lowest. */
-function atBestRate(rows: readonly RateRow[]): RateRow[] {
-  const logLoss = (runs: readonly RateRow[]) =>
+function atBestRate(rows: readonly OptimizerRow[]): OptimizerRow[] {
+  const logLoss = (runs: readonly OptimizerRow[]) =>
     runs.reduce((sum, row) => sum + Math.log(row.validationLoss), 0);
   return groupRows(rows, "lr").reduce((best, runs) => logLoss(runs) < logLoss(best) ? runs : best);
 }
 
 /** Of each seed, the run with the lowest validation loss. */
-function ownBestRates(rows: readonly RateRow[]): RateRow[] {
+function ownBestRates(rows: readonly OptimizerRow[]): OptimizerRow[] {
   return groupRows(rows, "seed").map((runs) =>
     runs.reduce((best, row) => row.validationLoss < best.validationLoss ? row : best)
   );
@@ -310,7 +331,7 @@ export type StabilityCell = Omit<TrainingSettings, "seed"> & {
 };
 
 /** The table of `stability`. */
-export function summarizeStability(rows: readonly (TrainingSettings & StabilityResult)[]): StabilityCell[] {
+export function summarizeStability(rows: readonly StabilityRow[]): StabilityCell[] {
   const logLimit = (row: StabilityResult) => Math.log2(row.limit);
   return groupRows(rows, "problem", "optimizer", "steps", "p").map((group) => {
     const { problem, optimizer, steps, p } = group[0];

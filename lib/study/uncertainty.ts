@@ -67,6 +67,9 @@ export type UncertaintyResult = {
   oneSpread: number[];
 };
 
+/** One run. */
+export type UncertaintyRow = UncertaintySettings & UncertaintyResult;
+
 /** By how many degrees digits are turned. */
 export const ANGLES: readonly number[] = Array.from({ length: 13 }, (_, i) => 15 * i);
 
@@ -303,7 +306,7 @@ export type UncertaintyCell = Omit<UncertaintySettings, "seed"> & {
 
 /** The table of `uncertainty`. */
 export function summarizeUncertainty(
-  rows: readonly (UncertaintySettings & UncertaintyResult)[],
+  rows: readonly UncertaintyRow[],
 ): UncertaintyCell[] {
   const angles = [0, 90, 180].map((angle) => ANGLES.indexOf(angle));
   return groupRows(rows, "n", "method", "p").map((group) => {
