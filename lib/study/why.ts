@@ -66,8 +66,7 @@ export const CHECKPOINTS: readonly number[] = [
   1200,
   1600,
   2000,
-  3000,
-  4500,
+  4000,
   6000,
 ];
 
@@ -92,15 +91,19 @@ function grid(seeds: number): WhySettings[] {
     ...AMOUNTS.flatMap((samples) =>
       [5e-4, 3e-3].flatMap((lr) => vary(samples, [{ ...NONE, lr }, { ...STRONG, lr }]))
     ),
-    // Does weight decay do the same, or more?
-    ...AMOUNTS.flatMap((samples) =>
-      vary(samples, [3e-4, 1e-3, 3e-3, 1e-2].map((weightDecay) => ({ ...NONE, weightDecay })))
+    // Does weight decay do the same, or more? The less data, the stronger.
+    ...[250, 1000].flatMap((samples) =>
+      vary(samples, [
+        ...[1e-3, 3e-3, 1e-2].map((weightDecay) => ({ ...NONE, weightDecay })),
+        ...[1e-3, 3e-3].map((weightDecay) => ({ ...STRONG, weightDecay })),
+      ])
     ),
-    ...AMOUNTS.flatMap((samples) =>
-      vary(samples, [1e-3, 3e-3].map((weightDecay) => ({ ...STRONG, weightDecay })))
-    ),
+    ...vary(4000, [
+      ...[3e-4, 1e-3, 3e-3].map((weightDecay) => ({ ...NONE, weightDecay })),
+      ...[3e-4, 1e-3].map((weightDecay) => ({ ...MILD, weightDecay })),
+    ]),
     // Is it the budget?
-    ...vary(4000, [NONE, MILD].map((rates) => ({ ...rates, steps: 6000 }))),
+    ...vary(4000, [NONE, { ...NONE, weightDecay: 1e-3 }, MILD].map((choice) => ({ ...choice, steps: 6000 }))),
     // Is it the size of the images and of the network?
     ...vary(1000, [NONE, MILD, STRONG].map((rates) => ({ ...rates, side: 28 as DigitSide }))),
   ];
