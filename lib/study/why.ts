@@ -55,20 +55,7 @@ export type WhyMeasured = {
 export type WhyRow = WhySettings & WhyMeasured;
 
 /** After how many steps the curves are measured, as far as the run goes. */
-export const CHECKPOINTS: readonly number[] = [
-  50,
-  100,
-  200,
-  300,
-  400,
-  600,
-  800,
-  1200,
-  1600,
-  2000,
-  4000,
-  6000,
-];
+export const CHECKPOINTS: readonly number[] = [50, 100, 200, 400, 600, 800, 1200, 1600, 2000, 4000, 6000];
 
 /** The experiment. */
 export const why: Experiment<WhySettings, WhyMeasured> = { name: "why", version: 1, grid, run };
