@@ -73,7 +73,7 @@ async function run({ seed, network, training }: DeploymentSettings): Promise<Dep
   const plain = classifier({ seed, inputRate: 0.2, hiddenRate: 0.5 });
   const model = network === "dropout" ? plain : withBatchNorm(plain);
   const optimizer = new Adam(model.parameters());
-  train(model, trainingSample(pool, 1000, seed), { steps: 1000, optimizer, seed });
+  train(model, trainingSample(pool, 1000, seed), { steps: 600, optimizer, seed });
   model.eval();
   layersOf(model, training).forEach((layer) => layer.train());
   const { ok, stillTraining, random, repeated } = auditModel(model, part(test, 0, 100).images);

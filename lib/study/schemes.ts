@@ -47,7 +47,7 @@ export type SchemesMeasured = {
 };
 
 /** After how many steps the pair is compared. */
-export const STEPS: readonly number[] = [0, 1, 10, 100, 300];
+export const STEPS: readonly number[] = [0, 1, 10, 100, 200];
 
 /** The experiment. */
 export const schemes: Experiment<SchemesSettings, SchemesMeasured> = {

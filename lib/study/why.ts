@@ -25,6 +25,8 @@ export type WhySettings = {
   lr: number;
   /** Strength of weight decay: this times the weight is added to its gradient. */
   weightDecay: number;
+  /** How many steps, each on 50 digits: the same for all amounts of data, unless the question is the budget. */
+  steps: number;
 };
 
 /** What a run gives; curves have one number for each of `CHECKPOINTS`. All in evaluation mode. */
@@ -52,22 +54,8 @@ export type WhyMeasured = {
 /** One run. */
 export type WhyRow = WhySettings & WhyMeasured;
 
-/** After how many steps the curves are measured. */
-export const CHECKPOINTS: readonly number[] = [
-  50,
-  100,
-  150,
-  200,
-  300,
-  400,
-  500,
-  600,
-  800,
-  1000,
-  1300,
-  1600,
-  2000,
-];
+/** After how many steps the curves are measured, as far as the run goes. */
+export const CHECKPOINTS: readonly number[] = [50, 100, 200, 400, 600, 800, 1200, 1600, 2000, 4000, 6000];
 
 /** The experiment. */
 export const why: Experiment<WhySettings, WhyMeasured> = { name: "why", version: 1, grid, run };
@@ -75,38 +63,42 @@ export const why: Experiment<WhySettings, WhyMeasured> = { name: "why", version:
 const NONE = { inputRate: 0, hiddenRate: 0 };
 const MILD = { inputRate: 0.1, hiddenRate: 0.3 };
 const STRONG = { inputRate: 0.2, hiddenRate: 0.5 };
-const PLAIN = { side: 14 as DigitSide, samples: 1000, ...NONE, lr: 1e-3, weightDecay: 0 };
+const PLAIN = { side: 14 as DigitSide, samples: 1000, ...NONE, lr: 1e-3, weightDecay: 0, steps: 2000 };
+const AMOUNTS = [250, 1000, 4000];
 
 function grid(seeds: number): WhySettings[] {
   const hidden = (...rates: number[]) => rates.map((hiddenRate) => ({ inputRate: 0, hiddenRate }));
+  const vary = <T>(samples: number, choices: readonly T[]) =>
+    choices.map((choice) => ({ ...PLAIN, samples, ...choice }));
   const settings = [
-    // How much dropout?
-    ...[NONE, ...hidden(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8), MILD, STRONG].map((rates) => ({
-      ...PLAIN,
-      ...rates,
-    })),
-    // Is it the amount of data?
-    ...[250, 4000].flatMap((samples) =>
-      [NONE, ...hidden(0.2, 0.5, 0.8), MILD, STRONG].map((rates) => ({ ...PLAIN, samples, ...rates }))
-    ),
+    // How much dropout, and is it the amount of data?
+    ...vary(1000, [NONE, ...hidden(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8), MILD, STRONG]),
+    ...[250, 4000].flatMap((samples) => vary(samples, [NONE, ...hidden(0.2, 0.5, 0.8), MILD, STRONG])),
     // Is it the learning rate?
-    ...[250, 1000, 4000].flatMap((samples) =>
-      [5e-4, 3e-3].flatMap((lr) => [NONE, STRONG].map((rates) => ({ ...PLAIN, samples, ...rates, lr })))
+    ...AMOUNTS.flatMap((samples) =>
+      [5e-4, 3e-3].flatMap((lr) => vary(samples, [{ ...NONE, lr }, { ...STRONG, lr }]))
     ),
-    // Does weight decay do the same?
-    ...[250, 1000, 4000].flatMap((samples) =>
-      [1e-4, 1e-3, 3e-3].flatMap((weightDecay) =>
-        [NONE, STRONG].map((rates) => ({ ...PLAIN, samples, ...rates, weightDecay }))
-      )
+    // Does weight decay do the same, or more? The less data, the stronger.
+    ...[250, 1000].flatMap((samples) =>
+      vary(samples, [
+        ...[1e-3, 3e-3, 1e-2].map((weightDecay) => ({ ...NONE, weightDecay })),
+        ...[1e-3, 3e-3].map((weightDecay) => ({ ...STRONG, weightDecay })),
+      ])
     ),
+    ...vary(4000, [
+      ...[3e-4, 1e-3, 3e-3].map((weightDecay) => ({ ...NONE, weightDecay })),
+      ...[3e-4, 1e-3].map((weightDecay) => ({ ...MILD, weightDecay })),
+    ]),
+    // Is it the budget?
+    ...vary(4000, [NONE, { ...NONE, weightDecay: 1e-3 }, MILD].map((choice) => ({ ...choice, steps: 6000 }))),
     // Is it the size of the images and of the network?
-    ...[NONE, MILD, STRONG].map((rates) => ({ ...PLAIN, side: 28 as DigitSide, ...rates })),
+    ...vary(1000, [NONE, MILD, STRONG].map((rates) => ({ ...rates, side: 28 as DigitSide }))),
   ];
   return settings.flatMap((setting) => Array.from({ length: seeds }, (_, seed) => ({ seed, ...setting })));
 }
 
 async function run(settings: WhySettings): Promise<WhyMeasured> {
-  const { seed, side, samples, lr, weightDecay, inputRate, hiddenRate } = settings;
+  const { seed, side, samples, inputRate, hiddenRate, lr, weightDecay, steps } = settings;
   const digits = await loadDigits({ side });
   const sample = trainingSample(digits.train, samples, seed);
   const model = classifier({ seed, side, inputRate, hiddenRate });
@@ -118,7 +110,7 @@ async function run(settings: WhySettings): Promise<WhyMeasured> {
     onValidation.push(evaluate(model, digits.validation));
     onTest.push(evaluate(model, digits.test));
   };
-  train(model, sample, { steps: CHECKPOINTS.at(-1)!, optimizer, seed, onStep });
+  train(model, sample, { steps, optimizer, seed, onStep });
   return {
     trainLoss: onSample.map(({ loss }) => loss),
     validationLoss: onValidation.map(({ loss }) => loss),
@@ -143,7 +135,7 @@ export interface Stop {
 
 /** The end of a run, after the last step. */
 export function atEnd(row: WhyMeasured): Stop {
-  return stopAt(row, CHECKPOINTS.length - 1);
+  return stopAt(row, row.testLoss.length - 1);
 }
 
 /** Early stopping: the checkpoint where the loss on the digits to choose on is lowest. */
