@@ -39,7 +39,7 @@ import * as norms from "../lib/study/batch_norm.ts";
 import * as coverage from "../lib/study/coverage.ts";
 import type { Experiment, Values } from "../lib/study/experiment.ts";
 import { gradientNoise, measureNoise, summarizeNoise } from "../lib/study/gradient_noise.ts";
-import { estimate, estimateDifference, groupRows, selectRows } from "../lib/study/groups.ts";
+import { estimate, estimateDifference, estimateRatio, groupRows, selectRows } from "../lib/study/groups.ts";
 import * as optimizers from "../lib/study/optimizers.ts";
 import { constantLoss, evaluationLoss, makeProblem, trainModel } from "../lib/study/problem.ts";
 import { rotateImages } from "../lib/study/rotate.ts";
@@ -107,6 +107,14 @@ Deno.test("rows are grouped, selected, averaged and paired", () => {
   assertEquals(selectRows(rows, { seed: 1, kind: "b" }), [rows[2]]);
   assertEquals(estimate(a, (row) => row.value), { mean: 2, standardError: 1 });
   assertEquals(estimateDifference(b, a, (row) => row.value), { mean: 5, standardError: 2 }, "3 and 7");
+  // (3 + 10)/(1 + 4); around it, 3 − 2.6 and 10 − 2.6·4, over 2.5, have the mean 0 and the standard error 0.16.
+  const { mean: ratio, standardError } = estimateRatio(
+    [[3, 1], [10, 4]],
+    ([above]) => above,
+    ([, below]) => below,
+  );
+  assertAlmostEquals(ratio, 2.6, 1e-15);
+  assertAlmostEquals(standardError, 0.16, 1e-15);
   assertThrows(() => selectRows(rows, { kind: "c" }), RangeError, 'There is no row with {"kind":"c"}');
   assertThrows(() => groupRows([], "kind"), RangeError, "no rows");
   assertThrows(() => estimateDifference(a.slice(1), b, (row) => row.value), RangeError, "same seeds");
@@ -364,7 +372,7 @@ Deno.test("growth of the noise is that beyond p/(1 − p)", () => {
   const [first, second] = summarizeNoise(rows);
   assertEquals(first.growth, null);
   assertAlmostEquals(second.growth!.mean, 2, 1e-14);
-  assertAlmostEquals(second.noiseToSignal, 13, 1e-14);
+  assertAlmostEquals(second.noiseToSignal.mean, 13, 1e-14);
   assertAlmostEquals(second.maskShare.mean, 12 / 13, 1e-14);
 });
 

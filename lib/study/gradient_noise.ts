@@ -10,7 +10,15 @@ import { checkInteger } from "../check.ts";
 import type { Data } from "../experiments/two_layer_net.ts";
 import { type Layer, monteCarlo, multiply, sum, take, Tensor } from "../mod.ts";
 import type { Experiment } from "./experiment.ts";
-import { type Estimate, estimate, estimateDifference, groupRows, seedsTo, selectRows } from "./groups.ts";
+import {
+  type Estimate,
+  estimate,
+  estimateDifference,
+  estimateRatio,
+  groupRows,
+  seedsTo,
+  selectRows,
+} from "./groups.ts";
 import { makeModel, problemOf, SCALES, trainOn } from "./optimizers.ts";
 import type { Problem, ProblemName } from "./problem.ts";
 
@@ -32,7 +40,7 @@ export type NoiseSettings = {
 export type NoiseResult = {
   /** Variance from mask to mask, for one batch: the mean over batches. */
   maskNoise: number;
-  /** Variance from batch to batch of the mean over masks. */
+  /** Variance from batch to batch of the mean over masks, with the number of batches less one in the denominator. */
   batchNoise: number;
   /** ‖Eg‖², the squared norm of the mean over batches and masks; an unbiased estimate, which can be negative. */
   signal: number;
@@ -128,8 +136,8 @@ function split({ x, y }: Data, size: number): Data[] {
 export type NoiseCell = Omit<NoiseSettings, "seed"> & {
   /** Noise of the masks relative to p = 0.1, over what p/(1 − p) would make of it: the mean of log₂, paired by seed. */
   growth: Estimate | null;
-  /** E‖g − Eg‖² / ‖Eg‖² of one step: both averaged over the seeds, as single ones can be close to zero. */
-  noiseToSignal: number;
+  /** E‖g − Eg‖² / ‖Eg‖² of one step: the ratio of their means over seeds, since a single ‖Eg‖² can be close to zero. */
+  noiseToSignal: Estimate;
   /** How much of the noise the masks make. */
   maskShare: Estimate;
 };
@@ -140,15 +148,15 @@ export function summarizeNoise(rows: readonly NoiseRow[]): NoiseCell[] {
   return groupRows(rows, "problem", "trained", "steps", "p").map((group) => {
     const { problem, trained, steps, p } = group[0];
     const first = selectRows(rows, { problem, trained, steps, p: RATES[0] });
-    const total = (of: (row: NoiseResult) => number) => group.reduce((sum, row) => sum + of(row), 0);
+    const noise = (row: NoiseRow) => row.maskNoise + row.batchNoise;
     return {
       problem,
       trained,
       steps,
       p,
       growth: p === RATES[0] ? null : estimateDifference(group, first, relative),
-      noiseToSignal: total((row) => row.maskNoise + row.batchNoise) / total((row) => row.signal),
-      maskShare: estimate(group, (row) => row.maskNoise / (row.maskNoise + row.batchNoise)),
+      noiseToSignal: estimateRatio(group, noise, (row) => row.signal),
+      maskShare: estimate(group, (row) => row.maskNoise / noise(row)),
     };
   });
 }

@@ -61,6 +61,23 @@ export function estimateDifference<T extends Values & { seed: number }>(
   return { mean, standardError };
 }
 
+/**
+ * The ratio of two means over rows. Its standard error comes from how the rows scatter around it: that of the mean of
+ * (a − ratio·b), over the mean of b.
+ *
+ * @throws {RangeError} if there are fewer than 2 rows.
+ */
+export function estimateRatio<T>(
+  rows: readonly T[],
+  above: (row: T) => number,
+  below: (row: T) => number,
+): Estimate {
+  const under = estimate(rows, below).mean;
+  const ratio = estimate(rows, above).mean / under;
+  const { standardError } = estimate(rows, (row) => (above(row) - ratio * below(row)) / under);
+  return { mean: ratio, standardError };
+}
+
 /** Each seed from 0 on, for a grid. */
 export function seedsTo(seeds: number): number[] {
   return Array.from({ length: seeds }, (_, seed) => seed);
