@@ -341,7 +341,7 @@ Deno.test("mask noise and signal are those over all masks; another rate is caugh
     (n - 1);
   const measure = (rate: number) => {
     const model = new Sequential(new InvertedDropout(rate, { seed: 6 }), linear);
-    const results = Array.from({ length: 200 }, () => measureNoise(model, batches, mseLoss, 10));
+    const results = Array.from({ length: 1000 }, () => measureNoise(model, batches, mseLoss, 2));
     return (["maskNoise", "batchNoise", "signal"] as const).map((name) =>
       monteCarlo((i) => results[i][name], results.length)
     );
