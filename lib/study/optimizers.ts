@@ -203,25 +203,26 @@ function hasFailed({ train, constant, lossOf }: Problem, model: Layer): boolean 
 }
 
 /**
- * How large the learning rate may be: doubled until training fails, and then searched between the last two in quarters of
- * a doubling. Training works at the rate that is returned, and fails at one that is 19 % larger.
+ * How large the learning rate may be: doubled until training fails (or, if it fails at once, halved until it works), and
+ * then searched between the last two in quarters of a doubling. Training works at the rate that is returned, and fails at
+ * one that is 19 % larger.
  *
- * @throws {RangeError} if training fails at the lowest rate already, or never.
+ * @throws {RangeError} if training fails at a thousandth of the usual rates, too.
  */
 export async function stabilityLimit(settings: TrainingSettings): Promise<number> {
   const problem = await problemOf(settings);
-  const lowest = 4 * LOWEST[settings.problem][settings.optimizer];
-  const fails = (quarters: number) =>
-    hasFailed(problem, trainOn(problem, settings, lowest * 2 ** (quarters / 4)));
-  const firstFailure = [0, 4, 8, 12, 16, 20, 24, 28].find(fails);
-  if (firstFailure === undefined || firstFailure === 0) {
-    const when = firstFailure === 0 ? `already at ${lowest}` : `not even at ${lowest * 2 ** 7}`;
-    throw new RangeError(`Training fails ${when}: ${JSON.stringify(settings)}`);
+  const start = 4 * LOWEST[settings.problem][settings.optimizer];
+  const rate = (quarters: number) => start * 2 ** (quarters / 4);
+  const fails = (quarters: number) => hasFailed(problem, trainOn(problem, settings, rate(quarters)));
+  let failing = 0;
+  while (!fails(failing)) failing += 4;
+  while (failing <= 0 && fails(failing - 4)) {
+    failing -= 4;
+    if (failing < -40) throw new RangeError(`Training fails at any rate: ${JSON.stringify(settings)}`);
   }
-  const half = firstFailure - 2;
+  const half = failing - 2;
   const quarter = fails(half) ? half - 1 : half + 1;
-  const limit = fails(quarter) ? quarter - 1 : quarter;
-  return lowest * 2 ** (limit / 4);
+  return rate(fails(quarter) ? quarter - 1 : quarter);
 }
 
 /** How one optimizer does at its best learning rates. */
