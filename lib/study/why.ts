@@ -149,9 +149,11 @@ function stopAt({ testLoss, testError }: WhyMeasured, i: number): Stop {
 
 // ---- What the first layer learned ----
 
-type FirstLayer = Pick<WhyMeasured, "active" | "correlation" | "pixelsUsed" | "roughness">;
+/** What describes a first hidden layer. */
+export type FirstLayer = Pick<WhyMeasured, "active" | "correlation" | "pixelsUsed" | "roughness">;
 
-function describeFirstLayer(model: Sequential, { images }: DigitSet): FirstLayer {
+/** What the first hidden layer of a classifier learned, by its weights and by its activations for some digits. */
+export function describeFirstLayer(model: Sequential, { images }: DigitSet): FirstLayer {
   const linear = model.namedChildren().map(([, layer]) => layer).find((layer) => layer instanceof Linear)!;
   const activations = new ReLU()(linear(images));
   return { ...describeActivations(activations), ...describeWeights(linear.weight) };
