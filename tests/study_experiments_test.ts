@@ -474,8 +474,10 @@ Deno.test("the table of orders compares at the same rate: with the last place, a
     ...row("neither", "none", 0, 5),
     ...row("BN", "none", 0, 7),
     ...row("dropout", "first", 0.5, 4),
+    ...row("dropout", "last", 0.5, 3.5),
     ...row("dropout → BN", "first", 0.5, 9),
     ...row("BN → dropout", "last", 0.5, 6),
+    ...row("BN → dropout", "first", 0.5, 8),
     ...row("BN → dropout", "last", 0.2, 100),
   ];
   const cells = norms.summarizeOrders(rows);
@@ -484,7 +486,9 @@ Deno.test("the table of orders compares at the same rate: with the last place, a
   assertEquals([find("dropout → BN").againstNone!.mean, find("dropout → BN").againstLast!.mean], [2, 3]);
   assertEquals([find("BN → dropout").againstNone!.mean, find("BN → dropout").againstLast], [-1, null]);
   assertEquals(find("BN").reestimation.map((change) => change.mean), [1, -1]);
-  assertEquals([find("neither").againstNone, find("dropout").againstLast], [null, null]);
+  assertEquals(find("dropout").againstLast!.mean, 0.5, "without BN, like with like");
+  assertEquals(find("dropout → BN").againstOtherOrder!.mean, 1);
+  assertEquals([find("neither").againstNone, find("dropout").againstOtherOrder], [null, null]);
 });
 
 // Coverage

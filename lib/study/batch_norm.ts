@@ -305,8 +305,10 @@ export type LayoutCell = Omit<LayoutSettings, "seed"> & {
   loss: Estimate;
   /** Minus that without dropout, with the same normalization: paired by seed. */
   againstNone: Estimate | null;
-  /** Minus that of dropout after the last normalization, at the same rate in one place too: paired by seed. */
+  /** Minus that with dropout at the end of the last block instead, at the same rate, with the same normalization. */
   againstLast: Estimate | null;
+  /** For "dropout → BN": minus that of "BN → dropout" in the same places at the same rate. */
+  againstOtherOrder: Estimate | null;
   /** Ratio of each normalization. */
   ratios: Estimate[];
   /** What re-estimation changes, for each of `AMOUNTS`: loss after it minus loss before it. */
@@ -321,7 +323,9 @@ export function summarizeOrders(rows: readonly LayoutRow[]): LayoutCell[] {
     const chosen = atBestRate(group);
     const against = (values: Partial<LayoutRow>) =>
       estimateDifference(chosen, atBestRate(selectRows(rows, { problem, steps, ...values })), testLoss);
-    const isLast = layout === "BN → dropout" && places === "last";
+    const normalizes = layout.includes("BN");
+    const atTheEnd = normalizes ? "BN → dropout" : "dropout";
+    const isLast = layout === atTheEnd && places === "last";
     return {
       problem,
       layout,
@@ -330,12 +334,9 @@ export function summarizeOrders(rows: readonly LayoutRow[]): LayoutCell[] {
       lr: chosen[0].lr,
       steps,
       loss: estimate(chosen, testLoss),
-      againstNone: p === 0
-        ? null
-        : against({ layout: layout.includes("BN") ? "BN" : "neither", places: "none" }),
-      againstLast: p === 0 || isLast || !layout.includes("BN")
-        ? null
-        : against({ layout: "BN → dropout", places: "last", p }),
+      againstNone: p === 0 ? null : against({ layout: normalizes ? "BN" : "neither", places: "none" }),
+      againstLast: p === 0 || isLast ? null : against({ layout: atTheEnd, places: "last", p }),
+      againstOtherOrder: layout === "dropout → BN" ? against({ layout: "BN → dropout", places, p }) : null,
       ratios: chosen[0].ratios.map((_, i) => estimate(chosen, (row) => row.ratios[i])),
       reestimation: chosen[0].reestimated.map((_, i) =>
         estimate(chosen, (row) => row.reestimated[i] - row.testLoss)
