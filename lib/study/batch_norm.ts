@@ -76,7 +76,7 @@ const PROBLEMS: readonly ProblemName[] = ["digits", "small"];
 
 const SCALES = {
   digits: { samples: 1000, batch: 50, width: 128, steps: [150, 450], learningRates: [0.002, 0.006] },
-  small: { samples: 512, batch: 32, width: 32, steps: [200, 800], learningRates: [0.005, 0.015, 0.045] },
+  small: { samples: 512, batch: 32, width: 32, steps: [200, 800], learningRates: [0.01, 0.03, 0.09] },
 } as const;
 
 /** Passes over all training samples from which a variance with dropout on is taken. */
