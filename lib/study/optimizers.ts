@@ -95,7 +95,6 @@ export type StabilityResult = {
 export type StabilityRow = TrainingSettings & StabilityResult;
 
 const PROBLEMS: readonly ProblemName[] = ["digits", "small"];
-const RATES = [0, 0.5, 0.8];
 
 /** Of each problem and optimizer, the lowest of seven learning rates; each is twice the one before. */
 const LOWEST: Readonly<Record<ProblemName, Readonly<Record<OptimizerName, number>>>> = {
@@ -111,7 +110,7 @@ export const optimizers: Experiment<RateSettings, TrainingResult> = {
   name: "optimizers",
   version: 1,
   grid: (seeds) =>
-    trainings(OPTIMIZERS, seeds).flatMap((settings) =>
+    trainings(OPTIMIZERS, [0, 0.5, 0.8], seeds).flatMap((settings) =>
       learningRates(settings.problem, settings.optimizer).map((lr) => ({ ...settings, lr }))
     ),
   run: trainOnce,
@@ -124,14 +123,18 @@ export const optimizers: Experiment<RateSettings, TrainingResult> = {
 export const stability: Experiment<TrainingSettings, StabilityResult> = {
   name: "stability",
   version: 1,
-  grid: (seeds) => trainings(["SGD", "SGD + momentum"], seeds),
+  grid: (seeds) => trainings(["SGD", "SGD + momentum"], [0, 0.2, 0.5, 0.8], seeds),
   run: async (settings) => ({ limit: await stabilityLimit(settings) }),
 };
 
-function trainings(optimizers: readonly OptimizerName[], seeds: number): TrainingSettings[] {
+function trainings(
+  optimizers: readonly OptimizerName[],
+  rates: readonly number[],
+  seeds: number,
+): TrainingSettings[] {
   return PROBLEMS.flatMap((problem) =>
     optimizers.flatMap((optimizer) =>
-      RATES.flatMap((p) =>
+      rates.flatMap((p) =>
         SCALES[problem].steps.flatMap((steps) =>
           seedsTo(seeds).map((seed) => ({ problem, optimizer, p, steps, seed }))
         )
