@@ -87,7 +87,7 @@ export const coverage: Experiment<CoverageSettings, CoverageResult> = {
   },
   run: ({ method, p, n, decay, seed }) => {
     const data = samples(n, seed);
-    const weightDecay = decay === "fixed" ? FIXED_DECAY : weightDecayFor({ tau: 1 / NOISE ** 2, p, n });
+    const weightDecay = decayOf(decay, p, n);
     const inputs = Array.from({ length: 81 }, (_, i) => (i - 40) / 20);
     const x = new Tensor(Float64Array.from(inputs), [inputs.length, 1]);
     const networks = Array.from({ length: method === "ensemble" ? MEMBERS : 1 }, (_, member) => {
@@ -103,6 +103,10 @@ export const coverage: Experiment<CoverageSettings, CoverageResult> = {
     return compareWithTruth(predictions, data.x, noise, seed);
   },
 };
+
+function decayOf(decay: CoverageSettings["decay"], p: number, n: number): number {
+  return decay === "fixed" ? FIXED_DECAY : weightDecayFor({ tau: 1 / NOISE ** 2, p, n });
+}
 
 /** Noisy samples, half of them at negative inputs. */
 function samples(n: number, seed: number): Data {
@@ -247,6 +251,8 @@ function regionOf(input: number, x: ArrayLike<number>): typeof REGIONS[number] {
 export type CoverageCell = Omit<CoverageSettings, "seed"> & {
   /** Where. */
   region: typeof REGIONS[number];
+  /** Standard deviation of the noise that the weight decay stands for, 1/√τ; the samples' is 0.03. */
+  impliedNoise: number | null;
   /** Share of the inputs whose truth is within two spreads: the mean over networks. */
   covered: Estimate;
   /** The same for noisy samples and the predictive variance. */
@@ -270,6 +276,9 @@ export function summarizeCoverage(rows: readonly CoverageRow[]): CoverageCell[] 
       n,
       decay,
       region,
+      impliedNoise: method === "ensemble"
+        ? null
+        : 1 / Math.sqrt(tauOf({ weightDecay: decayOf(decay, p, n), p, n })),
       covered: estimate(group, (row) => row.covered[i]),
       coveredNoisy: method === "ensemble" ? null : estimate(group, (row) => row.coveredNoisy[i]),
       spread: estimate(group, (row) => row.spread[i]),
