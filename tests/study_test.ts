@@ -10,7 +10,7 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import { type DigitSet, loadDigits } from "../lib/digits.ts";
+import { loadDigits } from "../lib/digits.ts";
 import { Adam, crossEntropy, defaultRng, InvertedDropout, Linear, tensor } from "../lib/mod.ts";
 import {
   classesOf,
