@@ -47,6 +47,14 @@ let package_: Promise<{ pixels: Uint8Array; labels: Uint8Array }> | undefined;
  * The package is under the MIT licence, and names none for the images; Keras's documentation gives that of MNIST as
  * CC BY-SA 3.0.
  *
+ * @example
+ * ```ts
+ * import { loadDigits } from "./digits.ts";
+ *
+ * const { train, validation, test } = await loadDigits();
+ * console.log(train.images.shape, validation.labels.length, test.labels[0]); // [4000, 196], 2000, 1
+ * ```
+ *
  * @throws {Error} if the package is not in Deno's cache and cannot be downloaded.
  * @throws {RangeError} if the side is neither 14 nor 28.
  */
