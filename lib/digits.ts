@@ -44,8 +44,16 @@ let package_: Promise<{ pixels: Uint8Array; labels: Uint8Array }> | undefined;
 /**
  * Loads the digits, and divides them into parts at random, but in the same way each time.
  *
- * The package says that its licence is MIT; the licence of the images is CC BY-SA 3.0, as Keras's documentation of
- * MNIST has it.
+ * The package is under the MIT licence, and names none for the images; Keras's documentation gives that of MNIST as
+ * CC BY-SA 3.0.
+ *
+ * @example
+ * ```ts
+ * import { loadDigits } from "./digits.ts";
+ *
+ * const { train, validation, test } = await loadDigits();
+ * console.log(train.images.shape, validation.labels.length, test.labels[0]); // [4000, 196], 2000, 1
+ * ```
  *
  * @throws {Error} if the package is not in Deno's cache and cannot be downloaded.
  * @throws {RangeError} if the side is neither 14 nor 28.

@@ -226,25 +226,18 @@ Deno.test("a command line that makes no sense is explained", async () => {
   assertEquals(folder.list(), []);
 });
 
-Deno.test("Ctrl-C ends the real command at once, with what was done in order", async () => {
+const ctrlC = {
+  name: "Ctrl-C ends the real command at once, with what was done in order",
+  ignore: Deno.build.os === "windows",
+};
+
+Deno.test(ctrlC, async () => { // Windows has no way to send it to one process
   using folder = new TemporaryFolder();
-  const run = (...args: string[]) =>
-    new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "-A",
-        "lib/study/run.ts",
-        "schemes",
-        "--seeds",
-        "4",
-        "--out",
-        `${folder.path}/a.jsonl`,
-        ...args,
-      ],
-      cwd: new URL("..", import.meta.url),
-      stderr: "piped",
-    }).spawn();
-  const command = run();
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "lib/study/run.ts", "schemes", "--seeds", "4", "--out", `${folder.path}/a.jsonl`],
+    cwd: new URL("..", import.meta.url),
+    stderr: "piped",
+  }).spawn();
   const until = performance.now() + 60_000;
   const written = () => folder.list().includes("a.jsonl") && lines(folder.read("a.jsonl")).length > 0;
   while (!written()) {

@@ -10,7 +10,7 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import { type DigitSet, loadDigits } from "../lib/digits.ts";
+import { loadDigits } from "../lib/digits.ts";
 import { Adam, crossEntropy, defaultRng, InvertedDropout, Linear, tensor } from "../lib/mod.ts";
 import {
   classesOf,
@@ -33,6 +33,7 @@ import {
   atBest,
   atEnd,
   CHECKPOINTS,
+  choose,
   describeFirstLayer,
   type WhyMeasured,
   type WhyRow,
@@ -265,6 +266,14 @@ Deno.test("the best place to stop is chosen on one part, and reported on another
   } as unknown as WhyMeasured;
   assertEquals(atBest(row), { step: CHECKPOINTS[1], loss: 20, error: 0.2 });
   assertEquals(atEnd(row), { step: CHECKPOINTS[2], loss: 10, error: 0.1 });
+});
+
+Deno.test("a setting is chosen by its mean loss on the part to choose on, whatever the other part says", () => {
+  const row = (lr: number, seed: number, ...validationLoss: number[]) =>
+    ({ lr, seed, validationLoss, testLoss: validationLoss.map((loss) => -loss) }) as unknown as WhyRow;
+  const rows = [row(1, 0, 5, 4), row(2, 0, 1, 9), row(1, 1, 5, 4), row(2, 1, 2, 1)];
+  assertEquals(choose(rows, "at the end"), [rows[0], rows[2]]); // 4 against 5
+  assertEquals(choose(rows, "at the best"), [rows[1], rows[3]]); // 4 against 1
 });
 
 Deno.test("what a first layer learned, where one can tell by looking", () => {

@@ -58,6 +58,7 @@ export async function runTasks<T extends Task>(tasks: readonly T[], options: Poo
   const onAbort = () => stop.reject(signal.reason);
   signal.addEventListener("abort", onAbort);
   const workers: Worker[] = [];
+  let over = false;
   const work = async () => {
     const worker = new Worker(module, { type: "module" });
     workers.push(worker);
@@ -67,7 +68,8 @@ export async function runTasks<T extends Task>(tasks: readonly T[], options: Poo
       if ("problem" in result) {
         throw new Error(`${experiment} ${JSON.stringify(settings)}: ${result.problem}`);
       }
-      if (!signal.aborted) onDone(task, result.measured, result.seconds);
+      if (over) return; // a message that was under way when another run failed
+      onDone(task, result.measured, result.seconds);
     }
   };
   try {
@@ -75,6 +77,7 @@ export async function runTasks<T extends Task>(tasks: readonly T[], options: Poo
     const count = Math.min(tasks.length, Math.max(1, navigator.hardwareConcurrency));
     await Promise.race([Promise.all(Array.from({ length: count }, work)), stop.promise]);
   } finally {
+    over = true;
     signal.removeEventListener("abort", onAbort);
     workers.forEach((worker) => worker.terminate());
   }

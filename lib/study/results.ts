@@ -172,9 +172,9 @@ export class ResultsFile implements Disposable {
   /** Puts the lines in order, in one step: at any moment there is the old file or the new one. */
   [Symbol.dispose](): void {
     const target = Deno.realPathSync(this.#path); // not the link, if it is one
+    this.#file.close(); // Windows replaces no file that is open
     if (this.#lines.size === 0) Deno.removeSync(target);
     else replaceFile(target, [...this.#lines.values()].sort().map((line) => line + "\n").join(""));
-    this.#file.close();
   }
 }
 

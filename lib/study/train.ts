@@ -83,7 +83,22 @@ export interface TrainOptions {
   onStep?: (step: number, loss: number) => boolean | void;
 }
 
-/** Trains a model, in training mode, on the cross-entropy of its logits. */
+/**
+ * Trains a model, in training mode, on the cross-entropy of its logits.
+ *
+ * @example
+ * ```ts
+ * import { loadDigits } from "../digits.ts";
+ * import { Adam } from "../mod.ts";
+ * import { classifier, evaluate, train, trainingSample } from "./train.ts";
+ *
+ * const digits = await loadDigits();
+ * const model = classifier({ seed: 1, inputRate: 0.1, hiddenRate: 0.3 });
+ * const optimizer = new Adam(model.parameters());
+ * train(model, trainingSample(digits.train, 1000, 1), { steps: 100, optimizer, seed: 1 });
+ * console.log(evaluate(model, digits.test)); // a fifth is wrong; after 2000 steps, less than a tenth
+ * ```
+ */
 export function train(model: Layer, set: DigitSet, options: TrainOptions): void {
   checkOptions("train", options, ["steps", "optimizer", "seed", "batchSize", "onStep"]);
   const { steps, optimizer, seed, batchSize = 50, onStep } = options;

@@ -143,6 +143,27 @@ export function atBest(row: WhyMeasured): Stop {
   return stopAt(row, row.validationLoss.indexOf(Math.min(...row.validationLoss)));
 }
 
+/**
+ * Of several settings the one whose loss on the digits to choose on is lowest, on average over its seeds.
+ *
+ * @param rows Of settings to choose from, each with all seeds.
+ * @param stop Whether each run goes to its end, or is stopped where it is best.
+ * @returns The rows of that setting.
+ */
+export function choose(rows: readonly WhyRow[], stop: "at the end" | "at the best"): WhyRow[] {
+  const loss = ({ validationLoss }: WhyRow) =>
+    stop === "at the end" ? validationLoss.at(-1)! : Math.min(...validationLoss);
+  const settings = Map.groupBy(rows, (row) => JSON.stringify(settingsOf(row)));
+  const byLoss = [...settings.values()].map((own) => ({ own, loss: average(own.map(loss)) }));
+  return byLoss.reduce((best, other) => other.loss < best.loss ? other : best).own;
+}
+
+function settingsOf(
+  { side, samples, inputRate, hiddenRate, lr, weightDecay, steps }: WhyRow,
+): Omit<WhySettings, "seed"> {
+  return { side, samples, inputRate, hiddenRate, lr, weightDecay, steps };
+}
+
 function stopAt({ testLoss, testError }: WhyMeasured, i: number): Stop {
   return { step: CHECKPOINTS[i], loss: testLoss[i], error: testError[i] };
 }
