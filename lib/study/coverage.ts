@@ -10,7 +10,7 @@
  * @module
  */
 
-import { checkRange } from "../check.ts";
+import { checkOptions, checkRange } from "../check.ts";
 import type { Data } from "../experiments/two_layer_net.ts";
 import { truth } from "../experiments/mc_dropout.ts";
 import { checkDropProbability } from "../mask.ts";
@@ -166,9 +166,11 @@ export interface PriorOptions {
  * is twice theirs, the penalty is ½·weightDecay·‖W‖², and W = (1 − p)·M, so that weightDecay = 4λ/(1 − p)² = 2l² / ((1 − p)Nτ).
  *
  * @param options.tau Precision, above 0.
- * @throws {RangeError} if an argument is out of range.
+ * @throws {RangeError} if a value is out of range.
+ * @throws {TypeError} if an option is not known.
  */
 export function weightDecayFor(options: PriorOptions & { tau: number }): number {
+  checkOptions("weightDecayFor", options, ["tau", "p", "n", "lengthScale"]);
   return otherOf(options, options.tau);
 }
 
@@ -176,9 +178,11 @@ export function weightDecayFor(options: PriorOptions & { tau: number }): number 
  * The precision τ that belongs to a weight decay: the inverse of `weightDecayFor`.
  *
  * @param options.weightDecay As `Adam` has it, above 0.
- * @throws {RangeError} if an argument is out of range.
+ * @throws {RangeError} if a value is out of range.
+ * @throws {TypeError} if an option is not known.
  */
 export function tauOf(options: PriorOptions & { weightDecay: number }): number {
+  checkOptions("tauOf", options, ["weightDecay", "p", "n", "lengthScale"]);
   return otherOf(options, options.weightDecay);
 }
 
