@@ -29,15 +29,7 @@ import {
 import type { DeploymentMeasured, DeploymentSettings } from "../lib/study/deployment.ts";
 import { formatRun, parseRun, runKey } from "../lib/study/results.ts";
 import { type SchemesMeasured, type SchemesSettings } from "../lib/study/schemes.ts";
-import {
-  atBest,
-  atEnd,
-  CHECKPOINTS,
-  choose,
-  describeFirstLayer,
-  type WhyMeasured,
-  type WhyRow,
-} from "../lib/study/why.ts";
+import { atBest, atEnd, CHECKPOINTS, choose, describeFirstLayer, type WhyRow } from "../lib/study/why.ts";
 import { bytesOf } from "./helpers.ts";
 
 const digits = await loadDigits();
@@ -260,12 +252,13 @@ Deno.test("of one seed, a smaller training sample is the beginning of a larger o
 
 Deno.test("the best place to stop is chosen on one part, and reported on another", () => {
   const row = {
+    seed: 7,
     validationLoss: [3, 1, 2],
     testLoss: [30, 20, 10],
     testError: [0.3, 0.2, 0.1],
-  } as unknown as WhyMeasured;
-  assertEquals(atBest(row), { step: CHECKPOINTS[1], loss: 20, error: 0.2 });
-  assertEquals(atEnd(row), { step: CHECKPOINTS[2], loss: 10, error: 0.1 });
+  } as unknown as WhyRow;
+  assertEquals(atBest(row), { seed: 7, step: CHECKPOINTS[1], loss: 20, error: 0.2 });
+  assertEquals(atEnd(row), { seed: 7, step: CHECKPOINTS[2], loss: 10, error: 0.1 });
 });
 
 Deno.test("a setting is chosen by its mean loss on the part to choose on, whatever the other part says", () => {

@@ -123,23 +123,25 @@ async function run(settings: WhySettings): Promise<WhyMeasured> {
 
 // ---- Where to stop ----
 
-/** A network's state at one of the checkpoints. */
-export interface Stop {
+/** A network at one of the checkpoints. */
+export type Stop = {
+  /** Of the run: `pairedDifference` pairs by it. */
+  seed: number;
   /** Steps until then. */
   step: number;
   /** Cross-entropy on the digits to report on. */
   loss: number;
   /** Fraction of these that is classified wrongly. */
   error: number;
-}
+};
 
 /** The end of a run, after the last step. */
-export function atEnd(row: WhyMeasured): Stop {
+export function atEnd(row: WhyRow): Stop {
   return stopAt(row, row.testLoss.length - 1);
 }
 
 /** Early stopping: the checkpoint where the loss on the digits to choose on is lowest. */
-export function atBest(row: WhyMeasured): Stop {
+export function atBest(row: WhyRow): Stop {
   return stopAt(row, row.validationLoss.indexOf(Math.min(...row.validationLoss)));
 }
 
@@ -164,8 +166,8 @@ function settingsOf(
   return { side, samples, inputRate, hiddenRate, lr, weightDecay, steps };
 }
 
-function stopAt({ testLoss, testError }: WhyMeasured, i: number): Stop {
-  return { step: CHECKPOINTS[i], loss: testLoss[i], error: testError[i] };
+function stopAt({ seed, testLoss, testError }: WhyRow, i: number): Stop {
+  return { seed, step: CHECKPOINTS[i], loss: testLoss[i], error: testError[i] };
 }
 
 // ---- What the first layer learned ----
