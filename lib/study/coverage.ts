@@ -41,7 +41,9 @@ export type CoverageSettings = {
   n: number;
   /** The same weight decay for every `n`, or the one that belongs to the noise of the samples. */
   decay: "fixed" | "of the noise";
-  /** Decides samples, initial weights, order and masks. */
+  /** Each seed has two networks (or ensembles), 0 and 1, which share nothing. */
+  network: number;
+  /** Decides samples, initial weights, order and masks, together with the network. */
   seed: number;
 };
 
@@ -68,7 +70,7 @@ const NOISE = 0.03;
 const FIXED_DECAY = 1e-4;
 const [PASSES, MEMBERS, STEPS, BATCH] = [100, 5, 1000, 40];
 
-/** Coverage and spread by rate, number of samples and weight decay, in twice as many networks as there are seeds. */
+/** Coverage and spread by rate, number of samples and weight decay, in two networks for each seed. */
 export const coverage: Experiment<CoverageSettings, CoverageResult> = {
   name: "coverage",
   version: 1,
@@ -81,11 +83,17 @@ export const coverage: Experiment<CoverageSettings, CoverageResult> = {
       [10, 40, 160, 640, 2560].flatMap((n) =>
         (["fixed", "of the noise"] as const)
           .filter((decay) => method === "MC dropout" || decay === "fixed")
-          .flatMap((decay) => seedsTo(2 * seeds).map((seed) => ({ method, p, n, decay, seed })))
+          .flatMap((decay) =>
+            [0, 1].flatMap((network) =>
+              seedsTo(seeds).map((seed) => ({ method, p, n, decay, network, seed }))
+            )
+          )
       )
     );
   },
-  run: ({ method, p, n, decay, seed }) => {
+  run: (settings) => {
+    const { method, p, n, decay } = settings;
+    const seed = ownSeed(settings);
     const data = samples(n, seed);
     const weightDecay = decayOf(decay, p, n);
     const inputs = Array.from({ length: 81 }, (_, i) => (i - 40) / 20);
@@ -103,6 +111,11 @@ export const coverage: Experiment<CoverageSettings, CoverageResult> = {
     return compareWithTruth(predictions, data.x, noise, seed);
   },
 };
+
+/** A seed for each network. */
+function ownSeed({ seed, network }: Pick<CoverageSettings, "seed" | "network">): number {
+  return 2 * seed + network;
+}
 
 function decayOf(decay: CoverageSettings["decay"], p: number, n: number): number {
   return decay === "fixed" ? FIXED_DECAY : weightDecayFor({ tau: 1 / NOISE ** 2, p, n });
@@ -252,7 +265,7 @@ function regionOf(input: number, x: ArrayLike<number>): typeof REGIONS[number] {
 }
 
 /** Coverage in one region. */
-export type CoverageCell = Omit<CoverageSettings, "seed"> & {
+export type CoverageCell = Omit<CoverageSettings, "seed" | "network"> & {
   /** Where. */
   region: typeof REGIONS[number];
   /** Standard deviation of the noise that the weight decay stands for, 1/√τ; the samples' is 0.03. */
@@ -263,14 +276,15 @@ export type CoverageCell = Omit<CoverageSettings, "seed"> & {
   coveredNoisy: Estimate | null;
   /** The mean spread. */
   spread: Estimate;
-  /** The spread relative to that with 10 samples: the mean of log₂, paired by seed. */
+  /** The spread relative to that with 10 samples: the mean of log₂, paired by network. */
   shrinks: Estimate | null;
   /** The error. */
   error: Estimate;
 };
 
 /** The table of `coverage`. */
-export function summarizeCoverage(rows: readonly CoverageRow[]): CoverageCell[] {
+export function summarizeCoverage(runs: readonly CoverageRow[]): CoverageCell[] {
+  const rows = runs.map((row) => ({ ...row, seed: ownSeed(row) })); // so that networks are paired
   return groupRows(rows, "method", "p", "decay", "n").flatMap((group) => {
     const { method, p, decay, n } = group[0];
     const few = selectRows(rows, { method, p, decay, n: 10 });
