@@ -13,8 +13,9 @@
  * ```
  *
  * `frameworks/mod.ts` has the same operation under the names, defaults and ranges of PyTorch, Keras, Flax,
- * TensorFlow.js, ONNX and TensorFlow 1. Computer algebra is in `symbolic.ts`, the article's demonstrations in `article/`, what the notebooks add
- * in `experiments/`, what notebooks need in `jupyter/mod.ts`; they load more, so that all of these are imported by name.
+ * TensorFlow.js, ONNX and TensorFlow 1. Computer algebra is in `symbolic.ts`, handwritten digits are in `digits.ts`, the
+ * article's demonstrations in `article/`, what the notebooks add in `experiments/`, the study of what dropout does in
+ * `study/mod.ts`, what notebooks need in `jupyter/mod.ts`; they load more, so that all of these are imported by name.
  * @module
  */
 

@@ -65,6 +65,31 @@ export async function claim(id: string, verdict: Verdict, statement: string): Pr
 }
 
 /**
+ * Goes through items one by one, and says how far it is and how long the rest will take, as in
+ * `for await (const seed of progress([0, 1, 2])) …`. In the end, all that the cell has shown is cleared: nothing that
+ * differs from run to run stays in the notebook. So let a cell show what it found after the loop.
+ *
+ * @param items What to go through.
+ */
+export async function* progress<T>(items: readonly T[]): AsyncGenerator<T, void> {
+  const start = performance.now();
+  try {
+    for (const [done, item] of items.entries()) {
+      const left = (performance.now() - start) / 1000 / done * (items.length - done);
+      await clearOutput();
+      await show(`${done} of ${items.length} done${done === 0 ? "" : `, about ${left.toFixed(0)} s left`}`);
+      yield item;
+    }
+  } finally {
+    await clearOutput();
+  }
+}
+
+async function clearOutput(): Promise<void> {
+  await kernel().broadcast("clear_output", { wait: false });
+}
+
+/**
  * Sends one output with several representations to the notebook.
  *
  * @param data MIME type → content.
@@ -89,7 +114,7 @@ function kernel(): KernelSide {
     if (jupyter !== undefined) return jupyter;
   } catch { // Deno throws outside a kernel
   }
-  throw new Error("figure, show, tex, table and claim work in a notebook's Deno kernel only");
+  throw new Error("figure, show, tex, table, claim and progress work in a notebook's Deno kernel only");
 }
 
 /** The entries of a table as text. */
