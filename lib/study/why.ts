@@ -7,6 +7,7 @@
 import { type DigitSet, type DigitSide, loadDigits } from "../digits.ts";
 import { Adam, Linear, matmul, mean, ReLU, type Sequential, subtract, type Tensor } from "../mod.ts";
 import type { Experiment } from "./experiment.ts";
+import { type Estimate, estimate, groupRows, selectRows } from "./groups.ts";
 import { classifier, evaluate, type Evaluation, train, trainingSample } from "./train.ts";
 
 /** One network, and how it is trained: by Adam, in batches of 50. */
@@ -168,6 +169,72 @@ function settingsOf(
 
 function stopAt({ seed, testLoss, testError }: WhyRow, i: number): Stop {
   return { seed, step: CHECKPOINTS[i], loss: testLoss[i], error: testError[i] };
+}
+
+// ---- Tables and curves ----
+
+/** A mean over seeds at one step. */
+export type CurvePoint = Estimate & {
+  /** Steps taken until then. */
+  step: number;
+};
+
+/** A loss by step: the mean over rows of one setting, one for each seed. */
+export function lossCurve(rows: readonly WhyRow[], loss: "trainLoss" | "testLoss"): CurvePoint[] {
+  const steps = CHECKPOINTS.slice(0, rows[0].testLoss.length);
+  return steps.map((step, i) => ({ step, ...estimate(rows, (row) => row[loss][i]) }));
+}
+
+/** What one does against overfitting, and what it comes to on the digits to report on. */
+export type Remedy = {
+  /** Digits to train from. */
+  samples: number;
+  /** What is done. */
+  remedy: string;
+  /** The settings with the lowest loss on the digits to choose on: rates, learning rate, weight decay. */
+  chosen: WhySettings;
+  /** Its runs, each at its end or where it was stopped; one for each seed. */
+  stops: Stop[];
+  /** Cross-entropy. */
+  loss: Estimate;
+  /** Fraction that is classified wrongly. */
+  error: Estimate;
+};
+
+const REMEDIES: readonly {
+  remedy: string;
+  dropout: boolean;
+  weightDecay: boolean;
+  stop: "at the end" | "at the best";
+}[] = [
+  { remedy: "nothing", dropout: false, weightDecay: false, stop: "at the end" },
+  { remedy: "early stopping", dropout: false, weightDecay: false, stop: "at the best" },
+  { remedy: "weight decay", dropout: false, weightDecay: true, stop: "at the end" },
+  { remedy: "dropout", dropout: true, weightDecay: false, stop: "at the end" },
+  { remedy: "dropout, early stopping", dropout: true, weightDecay: false, stop: "at the best" },
+  { remedy: "dropout, weight decay", dropout: true, weightDecay: true, stop: "at the end" },
+];
+
+/** What helps against overfitting: the remedies, each with its best settings, for each amount of data. */
+export function summarizeWhy(rows: readonly WhyRow[]): Remedy[] {
+  const comparable = selectRows(rows, { side: PLAIN.side, steps: PLAIN.steps });
+  return groupRows(comparable, "samples").flatMap((own) =>
+    REMEDIES.map(({ remedy, dropout, weightDecay, stop }) => {
+      const candidates = own.filter((row) =>
+        (row.inputRate + row.hiddenRate > 0) === dropout && (row.weightDecay > 0) === weightDecay
+      );
+      const best = choose(candidates, stop);
+      const stops = best.map(stop === "at the end" ? atEnd : atBest);
+      return {
+        samples: own[0].samples,
+        remedy,
+        chosen: { ...settingsOf(best[0]), seed: best[0].seed },
+        stops,
+        loss: estimate(stops, ({ loss }) => loss),
+        error: estimate(stops, ({ error }) => error),
+      };
+    })
+  ).toSorted((a, b) => a.samples - b.samples);
 }
 
 // ---- What the first layer learned ----
