@@ -155,7 +155,7 @@ Deno.test("a file with something else is refused, and left as it is", async () =
     const { code, screen } = await study(folder, "--seeds 3 --out DIR/a.jsonl");
     assertEquals(code, 2);
     assertMatch(screen, message);
-    assertMatch(screen, /Give --out another file, or move this one away\.\n$/);
+    assertMatch(screen, /Give --out another file, or take such lines out of this one\.\n$/);
     assertEquals(folder.read("a.jsonl"), text);
     assertEquals(folder.list(), ["a.jsonl"]);
   }

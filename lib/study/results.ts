@@ -127,7 +127,7 @@ export class ResultsFile implements Disposable {
     experiments: readonly Experiment[],
     wanted: ReadonlyMap<string, Set<string>>,
   ): void {
-    const advice = "Give --out another file, or move this one away.";
+    const advice = "Give --out another file, or take such lines out of this one.";
     let run;
     try {
       run = parseRun(line);
