@@ -64,7 +64,7 @@ const EXPERIMENTS: Experiment<any, Values>[] = [
 const QUICK: Values[] = [
   { problem: "digits", trained: "with dropout", p: 0.5, steps: 3, seed: 0 },
   { problem: "small", optimizer: "SGD + momentum", p: 0.8, steps: 40, seed: 1 },
-  { problem: "digits", optimizer: "Adam, β₁ = 0", p: 0.5, steps: 3, seed: 1, lr: 0.01 },
+  { problem: "digits", optimizer: "Adam, β₁ = 0", p: 0.5, steps: 3, seed: 1 },
   { problem: "digits", layout: "dropout → BN", places: "both", p: 0.5, lr: 0.01, steps: 3, seed: 0 },
   { problem: "small", when: "during training", beta: 1, seed: 0 },
   { problem: "small", width: 8, seed: 2 },
@@ -189,7 +189,7 @@ Deno.test("settings of a seed share samples and initial weights, whatever p is; 
     const untrained = await Promise.all(
       [0, 0.5, 0.8].flatMap((p) =>
         optimizers.OPTIMIZERS.map((optimizer) =>
-          optimizers.optimizers.run({ problem, optimizer, p, steps: 2, seed: 0, lr: 0 })
+          optimizers.trainAt({ problem, optimizer, p, steps: 2, seed: 0 }, 0)
         )
       ),
     );
@@ -200,18 +200,11 @@ Deno.test("settings of a seed share samples and initial weights, whatever p is; 
       constantLoss(part, constant, lossOf)
     );
     for (const lr of [1e3, 1e30]) {
-      const { trainLoss, validationLoss, testLoss, failed } = await optimizers.optimizers.run({
-        ...settings,
-        lr,
-      });
+      const { trainLoss, validationLoss, testLoss, failed } = await optimizers.trainAt(settings, lr);
       assertEquals([trainLoss, validationLoss, testLoss, failed], [...constants, true]);
     }
-    const good = await optimizers.optimizers.run({
-      ...settings,
-      p: 0,
-      steps: 100,
-      lr: problem === "small" ? 0.05 : 0.4,
-    });
+    const rate = problem === "small" ? 0.05 : 0.4;
+    const good = await optimizers.trainAt({ ...settings, p: 0, steps: 100 }, rate);
     assert(!good.failed && good.trainLoss < 0.9 * constants[0] && good.testLoss < constants[2]);
   }
 });
@@ -221,8 +214,8 @@ Deno.test("training works at the limit of stability and fails at a rate 19 % abo
     for (const optimizer of ["SGD", "SGD + momentum"] as const) {
       const settings = { problem: "small" as const, optimizer, p: 0.5, steps: 60, seed };
       const limit = await optimizers.stabilityLimit(settings);
-      const failed = (lr: number) => Promise.resolve(optimizers.optimizers.run({ ...settings, lr }));
-      assertEquals([(await failed(limit)).failed, (await failed(limit * 2 ** 0.25)).failed], [false, true]);
+      const [at, above] = [limit, limit * 2 ** 0.25].map((lr) => optimizers.trainAt(settings, lr));
+      assertEquals([(await at).failed, (await above).failed], [false, true]);
     }
   }
 });
@@ -233,22 +226,18 @@ function madeUp(
   p: number,
   losses: [lr: number, validationLoss: number, testLoss: number][],
 ): optimizers.OptimizerRow[] {
-  return losses.flatMap(([lr, validationLoss, testLoss]) =>
-    [0, 1].map((seed) => (
-      {
-        problem: "small",
-        steps: 1,
-        optimizer,
-        p,
-        lr,
-        seed,
-        trainLoss: 1,
-        validationLoss,
-        testLoss,
-        failed: lr > 1,
-      }
-    ))
-  );
+  return [0, 1].map((seed) => ({
+    problem: "small",
+    optimizer,
+    p,
+    steps: 1,
+    seed,
+    lr: losses.map(([lr]) => lr),
+    trainLoss: losses.map(() => 1),
+    validationLoss: losses.map(([, validationLoss]) => validationLoss),
+    testLoss: losses.map(([, , testLoss]) => testLoss),
+    failed: losses.map(([lr]) => Number(lr > 1)),
+  }));
 }
 
 Deno.test("rates are chosen by validation loss, and test losses are compared at them", () => {
@@ -266,6 +255,21 @@ Deno.test("rates are chosen by validation loss, and test losses are compared at 
   assertAlmostEquals(adamDropped.againstSgd!.mean, Math.log(0.15 / 0.6), 1e-15);
   assertAlmostEquals(adamDropped.againstSgdGrows!.mean, Math.log(0.25 / 0.5), 1e-15);
   assertEquals([sgd.failingRates, adam.failingRates, sgd.againstSgd, sgd.rateShift], [1, 0, null, null]);
+});
+
+Deno.test("a run has one training for each learning rate", async () => {
+  const settings = { problem: "small" as const, optimizer: "Adam" as const, p: 0.5, steps: 5, seed: 2 };
+  const { lr, trainLoss, validationLoss, testLoss, failed } = await optimizers.optimizers.run(settings);
+  lr.slice(1).forEach((rate, i) => assertEquals(rate, 2 * lr[i]));
+  for (const i of [0, 3, 6]) {
+    const alone = await optimizers.trainAt(settings, lr[i]);
+    assertEquals([alone.trainLoss, alone.validationLoss, alone.testLoss], [
+      trainLoss[i],
+      validationLoss[i],
+      testLoss[i],
+    ]);
+    assertEquals(Number(alone.failed), failed[i]);
+  }
 });
 
 // Gradient noise

@@ -64,8 +64,8 @@ export type TrainingSettings = {
   seed: number;
 };
 
-/** Where a training ended. */
-export type TrainingResult = {
+/** Where one training ended. */
+export interface TrainingResult {
   /** Loss in evaluation mode on the training samples, at most that of the best constant answer. */
   trainLoss: number;
   /** The same on the samples to choose on. */
@@ -74,16 +74,24 @@ export type TrainingResult = {
   testLoss: number;
   /** True if the best constant answer is as good on the training samples: training diverged, or all units died. */
   failed: boolean;
+}
+
+/** Where the trainings at several learning rates ended, in the order of the rates. */
+export type OptimizerResult = {
+  /** The learning rates. */
+  lr: number[];
+  /** Loss on the training samples, in evaluation mode, at most that of the best constant answer. */
+  trainLoss: number[];
+  /** The same on the samples to choose on. */
+  validationLoss: number[];
+  /** The same on the samples to report on. */
+  testLoss: number[];
+  /** Which trainings failed: 1, others 0. */
+  failed: number[];
 };
 
-/** A training at one learning rate. */
-export type RateSettings = TrainingSettings & {
-  /** The learning rate. */
-  lr: number;
-};
-
-/** One training and where it ended. */
-export type OptimizerRow = RateSettings & TrainingResult;
+/** One run. */
+export type OptimizerRow = TrainingSettings & OptimizerResult;
 
 /** What a search for the largest rate finds. */
 export type StabilityResult = {
@@ -106,14 +114,22 @@ const LOWEST: Readonly<Record<ProblemName, Readonly<Record<OptimizerName, number
 export const OPTIMIZERS: readonly OptimizerName[] = ["SGD", "SGD + momentum", "Adam, β₁ = 0", "Adam"];
 
 /** Best rate and loss of four optimizers by drop probability, at two budgets: one training for each learning rate. */
-export const optimizers: Experiment<RateSettings, TrainingResult> = {
+export const optimizers: Experiment<TrainingSettings, OptimizerResult> = {
   name: "optimizers",
   version: 1,
-  grid: (seeds) =>
-    trainings(OPTIMIZERS, [0, 0.5, 0.8], seeds).flatMap((settings) =>
-      learningRates(settings.problem, settings.optimizer).map((lr) => ({ ...settings, lr }))
-    ),
-  run: trainOnce,
+  grid: (seeds) => trainings(OPTIMIZERS, [0, 0.5, 0.8], seeds),
+  run: async (settings) => {
+    const lr = learningRates(settings.problem, settings.optimizer);
+    const results: TrainingResult[] = [];
+    for (const rate of lr) results.push(await trainAt(settings, rate));
+    return {
+      lr,
+      trainLoss: results.map(({ trainLoss }) => trainLoss),
+      validationLoss: results.map(({ validationLoss }) => validationLoss),
+      testLoss: results.map(({ testLoss }) => testLoss),
+      failed: results.map(({ failed }) => Number(failed)),
+    };
+  },
 };
 
 /**
@@ -149,9 +165,9 @@ export function learningRates(problem: ProblemName, optimizer: OptimizerName): n
 }
 
 /** One training. A loss above that of the best constant answer counts as this: a single one would decide every mean. */
-async function trainOnce(settings: RateSettings): Promise<TrainingResult> {
+export async function trainAt(settings: TrainingSettings, lr: number): Promise<TrainingResult> {
   const problem = await problemOf(settings);
-  const model = trainOn(problem, settings, settings.lr);
+  const model = trainOn(problem, settings, lr);
   const loss = (part: "train" | "validation" | "test") => {
     const constant = constantLoss(problem[part], problem.constant, problem.lossOf);
     const own = evaluationLoss(model, problem[part], problem.lossOf);
@@ -262,7 +278,8 @@ export type OptimizerCell = {
  * The table of `optimizers`: rates are chosen by validation loss, and losses are the test's. Losses and rates are averaged
  * as logarithms, since their ratios count.
  */
-export function summarizeOptimizers(rows: readonly OptimizerRow[]): OptimizerCell[] {
+export function summarizeOptimizers(runs: readonly OptimizerRow[]): OptimizerCell[] {
+  const rows = runs.flatMap(atEachRate);
   return groupRows(rows, "problem", "steps", "p", "optimizer").map((group) => {
     const { problem, steps, p, optimizer } = group[0];
     const chosen = atBestRate(group);
@@ -294,13 +311,27 @@ export function summarizeOptimizers(rows: readonly OptimizerRow[]): OptimizerCel
   });
 }
 
+/** One training of a run. */
+type RateRow = TrainingSettings & { lr: number; validationLoss: number; testLoss: number; failed: boolean };
+
+function atEachRate(
+  { lr, validationLoss, testLoss, failed, trainLoss: _, ...settings }: OptimizerRow,
+): RateRow[] {
+  return lr.map((rate, i) => (
+    {
+      ...settings,
+      lr: rate,
+      validationLoss: validationLoss[i],
+      testLoss: testLoss[i],
+      failed: failed[i] === 1,
+    }
+  ));
+}
+
 const logRate = (row: { lr: number }) => Math.log2(row.lr);
 
 /** Of each seed, ln of an optimizer's loss over plain SGD's, each at its best rate. */
-function logRatios(
-  rows: readonly OptimizerRow[],
-  optimizer: OptimizerName,
-): { seed: number; ratio: number }[] {
+function logRatios(rows: readonly RateRow[], optimizer: OptimizerName): { seed: number; ratio: number }[] {
   const [own, sgd] = [optimizer, "SGD" as const].map((name) =>
     atBestRate(selectRows(rows, { optimizer: name }))
   );
@@ -311,14 +342,14 @@ function logRatios(
 }
 
 /** The runs at the learning rate whose validation loss is lowest. */
-function atBestRate(rows: readonly OptimizerRow[]): OptimizerRow[] {
-  const logLoss = (runs: readonly OptimizerRow[]) =>
+function atBestRate(rows: readonly RateRow[]): RateRow[] {
+  const logLoss = (runs: readonly RateRow[]) =>
     runs.reduce((sum, row) => sum + Math.log(row.validationLoss), 0);
   return groupRows(rows, "lr").reduce((best, runs) => logLoss(runs) < logLoss(best) ? runs : best);
 }
 
 /** Of each seed, the run with the lowest validation loss. */
-function ownBestRates(rows: readonly OptimizerRow[]): OptimizerRow[] {
+function ownBestRates(rows: readonly RateRow[]): RateRow[] {
   return groupRows(rows, "seed").map((runs) =>
     runs.reduce((best, row) => row.validationLoss < best.validationLoss ? row : best)
   );
