@@ -44,27 +44,30 @@ async function recompute(line: string): Promise<string> {
   return formatRun(experiment, settings, await experiment.run(settings));
 }
 
-/** A few lines for each day, from all over the file; after enough days, all have had their turn. */
-function linesOfTheDay<T>(all: readonly T[], day: number, count: number): T[] {
-  const stride = Math.ceil(all.length / count);
+/** A few lines for each day, from all over a list: within so many days, each has its turn once. */
+function linesOfTheDay<T>(all: readonly T[], day: number, days: number): T[] {
+  const stride = Math.min(all.length, days);
   return all.filter((_, i) => i % stride === day % stride);
 }
 
 const today = Math.floor(Date.now() / 86_400_000);
 
-for (const line of linesOfTheDay(lines, today, 3)) {
-  const { experiment, settings } = parseRun(line);
-  Deno.test(`a run of today: ${experiment} ${JSON.stringify(settings)}`, async () => {
-    assertEquals(await recompute(line), line);
-  });
+for (const { name } of EXPERIMENTS) {
+  const own = lines.filter((line) => parseRun(line).experiment === name);
+  for (const line of linesOfTheDay(own, today, 365)) {
+    const { settings } = parseRun(line);
+    Deno.test(`a run of today: ${name} ${JSON.stringify(settings)}`, async () => {
+      assertEquals(await recompute(line), line);
+    });
+  }
 }
 
-Deno.test("every run has its day", () => {
-  for (const [n, count] of [[7, 3], [9, 3], [1000, 4], [2, 3], [lines.length, 3]]) {
+Deno.test("every run has its day, and every day a run of each experiment", () => {
+  for (const n of [1, 7, 365, 366, 1000, 2000]) {
     const all = Array.from({ length: n }, (_, i) => i);
-    const days = Array.from({ length: Math.ceil(n / count) }, (_, i) => linesOfTheDay(all, today + i, count));
+    const days = Array.from({ length: Math.min(n, 365) }, (_, i) => linesOfTheDay(all, today + i, 365));
     assertEquals(days.flat().toSorted((a, b) => a - b), all);
-    for (const day of days) assertLess(day.length, count + 1);
+    for (const day of days) assert(day.length >= 1 && day.length <= Math.ceil(n / 365));
   }
 });
 
