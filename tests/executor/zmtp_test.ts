@@ -160,16 +160,17 @@ Deno.test("messages that were written into another one are found, wherever, and 
   using peer = new Peer();
   const socket = await connect(peer, "SUB", undefined, START);
   const received = socket[Symbol.asyncIterator]();
-  const cuts = fc.array(fc.tuple(small, fc.double({ min: 0, max: 1, noNaN: true })), { maxLength: 3 });
+  const cuts = fc.array(fc.tuple(small, fc.integer({ min: 0, max: 999 })), { maxLength: 3 });
   await peer.read(3);
   await fc.assert(
     fc.asyncProperty(text, fc.integer({ min: 256, max: 100_000 }), cuts, async (part, size, cuts) => {
       const large = ["abc", "head", (part + "abc").repeat(Math.ceil(size / (part.length + 3)))];
       const bytes = frames(encode(large));
       const head = bytes.length - new TextEncoder().encode(large[2]).length;
-      const places = cuts.map(([, at]) => Math.round(head + at * (bytes.length - head))).sort((a, b) =>
-        a - b
-      );
+      // Half of them near the end, where a message begins within the frame and ends behind it.
+      const places = cuts.map(([, at]) =>
+        at < 500 ? head + Math.round(at / 500 * (bytes.length - head)) : bytes.length - at % 20
+      ).sort((a, b) => a - b);
       const mixed = cuts.flatMap(([message], i) => [
         ...bytes.subarray(places[i - 1] ?? 0, places[i]),
         ...frames(encode(message)),
@@ -183,7 +184,7 @@ Deno.test("messages that were written into another one are found, wherever, and 
       assertEquals(messages.toSorted(), [large, ...cuts.map(([message]) => message)].toSorted());
       await written;
     }),
-    { numRuns: 50 },
+    { numRuns: 300 },
   );
   socket.close();
 });

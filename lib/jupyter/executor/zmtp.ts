@@ -184,25 +184,26 @@ export class ZmtpSocket implements AsyncIterable<Uint8Array[]> {
     if (flags & ~(MORE | LONG | COMMAND)) throw new TornStream(`A frame begins with the byte ${flags}.`);
     const length = flags & LONG ? readLength(await this.#read(8)) : (await this.#read(1))[0];
     if (length > LONGEST_FRAME) throw new TornStream(`A frame claims to be ${length} bytes long.`);
-    const body = await this.#readBody(length);
+    const body = flags & LONG ? await this.#readLong(length) : await this.#read(length);
     return { body, isCommand: (flags & COMMAND) !== 0, more: (flags & MORE) !== 0 };
   }
 
-  /** Reads a body of `length` bytes, and takes out the messages that were written into it. */
-  async #readBody(length: number): Promise<Uint8Array> {
+  /** Reads what is left of a long frame, and takes out the messages that were written into it. */
+  async #readLong(length: number): Promise<Uint8Array> {
     const body = await this.#read(length);
-    const start = length > LONGEST_SHORT_FRAME ? findBytes(body, this.#messageStart) : -1;
+    const start = findBytes(body, this.#messageStart);
     if (start < 0) return body;
     this.#unread = concat([body.subarray(start), this.#unread]);
     this.#found.push(await this.#readMessage());
-    return concat([body.subarray(0, start), await this.#readBody(length - start)]);
+    return concat([body.subarray(0, start), await this.#readLong(length - start)]);
   }
 }
 
-/** @returns The position of the first occurrence, or −1. */
+/** @returns The position of the first occurrence, which may reach beyond the end, or −1. */
 function findBytes(bytes: Uint8Array, wanted: Uint8Array | undefined): number {
   if (wanted === undefined) return -1;
-  const isAt = (start: number) => wanted.every((byte, i) => bytes[start + i] === byte);
+  const isAt = (start: number) =>
+    wanted.every((byte, i) => start + i >= bytes.length || bytes[start + i] === byte);
   for (let start = bytes.indexOf(wanted[0]); start >= 0; start = bytes.indexOf(wanted[0], start + 1)) {
     if (isAt(start)) return start;
   }
