@@ -7,7 +7,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { join, relative } from "@std/path";
-import { findNotebooks, Stopped, UsageError } from "../../lib/jupyter/executor/command.ts";
+import { findNotebooks, showPath, Stopped, UsageError } from "../../lib/jupyter/executor/command.ts";
 import { describeDifference } from "../../lib/jupyter/executor/difference.ts";
 import { parseNotebook, serializeNotebook } from "../../lib/jupyter/executor/notebook.ts";
 import { formatTable, Progress } from "../../lib/jupyter/executor/progress.ts";
@@ -122,9 +122,10 @@ Deno.test("notebooks of one name in two folders are told apart", async () => {
   using two = new TemporaryFolder();
   const paths = [one.add("same", "1"), two.add("same", "throw 1")];
   const { output } = await run(one, [...paths, one.add("other", "2")]);
-  assertStringIncludes(output, `${paths[0]}: cell 1 of 1`);
-  assertMatch(output, new RegExp(`\n${paths[0]} .* written\n`));
-  assertMatch(output, new RegExp(`\n${paths[1]} .* failed\n`));
+  const [first, second] = paths.map(showPath);
+  assertStringIncludes(output, `${first}: cell 1 of 1`);
+  assertMatch(output, new RegExp(`\n${first} .* written\n`));
+  assertMatch(output, new RegExp(`\n${second} .* failed\n`));
   assertMatch(output, /\nother .* written\n/);
 });
 
@@ -169,7 +170,7 @@ Deno.test("--set and --out run a copy with other values, in the original's folde
     (cells[1].outputs as { text: string }[])[0].text,
     `0.9 18446744073709552000 b=c [ 1, 2, 3 ] 8 ${Deno.realPathSync(folder.path)}\n`,
   );
-  assertStringIncludes(output, join(out, "01.ipynb"));
+  assertStringIncludes(output, showPath(join(out, "01.ipynb")));
   assertEquals((await run(folder, ["--out", out])).code, 0); // over the copy of before
   assertStringIncludes(Deno.readTextFileSync(join(out, "01.ipynb")), "0.5 42 a [ 0.1, 0.2 ] 8");
 });
