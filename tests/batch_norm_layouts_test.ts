@@ -272,3 +272,16 @@ Deno.test("an axis that is none, or has other channels, is refused by name", () 
     "BatchNorm(3, eps=0.00001, momentum=null, dtype=float64, axis=-1)",
   );
 });
+
+Deno.test("a counter that was loaded and is none is refused before anything is written", () => {
+  for (const count of [-1, 0.5, NaN]) {
+    const layer = new BatchNorm(2, { momentum: null });
+    const state = layer.stateDict();
+    const name = Object.keys(state).find((key) => key.includes("num_batches_tracked"))!;
+    layer.loadStateDict({ ...state, [name]: tensor([count]).reshape(state[name].shape) });
+    const x = tensor([[1, 2], [3, 5]]);
+    assertThrows(() => layer(x, { out: x }), Error, "num_batches_tracked");
+    assertEquals(x.toArray(), [[1, 2], [3, 5]]);
+    assertEquals([...layer.runningVar!.data], [1, 1]);
+  }
+});

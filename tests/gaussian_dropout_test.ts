@@ -186,6 +186,13 @@ Deno.test("out and maskOut receive output and noise, also in place", () => {
   const g = normals([3, 4], 3);
   const gradient = gaussianDropoutBackward(g, pass);
   assertStrictEquals(gaussianDropoutBackward(g, pass, { out: g }), g);
+  const noise = pass.mask!.toArray();
+  assertThrows(
+    () => gaussianDropoutBackward(g, pass, { out: pass.mask! }),
+    TypeError,
+    "out needs memory apart from the noise",
+  );
+  assertEquals(pass.mask!.toArray(), noise);
   assertEquals(g, gradient);
 });
 

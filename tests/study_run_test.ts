@@ -148,6 +148,9 @@ Deno.test("a file with something else is refused, and left as it is", async () =
       /line 1: this is not a result: A run is an experiment, a version, settings and what was measured/,
     ],
     ["\n", /line 1: this is not a result/],
+    [line((text) => text.replace(/"measured":.*/, '"measured":{}}')), /line 1: this is not a result/],
+    ["notes without an end of line", /ends in something else than a result: "notes without/],
+    [same + '{"mine": 1}', /ends in something else than a result/],
   ];
   for (const [text, message] of refused) {
     using folder = new TemporaryFolder();
@@ -201,6 +204,22 @@ Deno.test("beside the results stands what made them", async () => {
   const before = folder.read("a.json");
   await study(folder, "--seeds 3 --out DIR/a.jsonl"); // nothing new
   assertEquals(folder.read("a.json"), before);
+
+  // Runs that were merged from elsewhere: what is there holds for other settings, and who made them is not known.
+  folder.write("b.json", JSON.stringify({ sum: { ...sum, runs: 2 }, curve }));
+  folder.write("b.jsonl", folder.read("a.jsonl"));
+  await study(folder, "--seeds 3 --out DIR/b.jsonl");
+  const merged = JSON.parse(folder.read("b.json"));
+  assertEquals([merged.sum.runs, merged.sum.date, merged.sum.deno], [6, undefined, undefined]);
+  assertEquals(merged.curve, curve);
+
+  for (const other of ["null", "// a comment", "[1]"]) {
+    folder.write("c.json", other);
+    const { code, screen } = await study(folder, "--seeds 3 --out DIR/c.jsonl");
+    assertEquals(code, 2);
+    assertMatch(screen, /c\.json should say what made the results, and is something else/);
+    assertEquals(folder.read("c.json"), other);
+  }
 });
 
 Deno.test("a command line that makes no sense is explained", async () => {

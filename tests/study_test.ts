@@ -62,6 +62,20 @@ for (const { name } of EXPERIMENTS) {
   }
 }
 
+Deno.test("a run whose loss was not finite is never the best one", async () => {
+  const rows = await readStudy<WhyRow>("why");
+  const best = choose(rows.filter(({ samples, side }) => samples === 1000 && side === 14), "at the end")[0];
+  const diverged = {
+    ...best,
+    weightDecay: 1,
+    validationLoss: best.validationLoss.map(() => null as unknown as number),
+  };
+  assertEquals(choose([diverged, best], "at the end"), [best]);
+  assertEquals(choose([diverged, best], "at the best"), [best]);
+  const late = { ...best, validationLoss: [...best.validationLoss.slice(0, -1), null as unknown as number] };
+  assertLess(atBest(late).step, CHECKPOINTS[best.validationLoss.length - 1]);
+});
+
 Deno.test("every run has its day, and every day a run of each experiment", () => {
   for (const n of [1, 7, 365, 366, 1000, 2000]) {
     const all = Array.from({ length: n }, (_, i) => i);

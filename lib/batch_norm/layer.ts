@@ -177,6 +177,7 @@ export class BatchNorm extends Layer {
   override forward(x: Tensor, options: OutOptions = {}): Tensor {
     checkOptions("BatchNorm", options, ["out"]);
     this.#check(x);
+    if (this.training && this.#running()) checkInteger("num_batches_tracked", this.numBatchesTracked);
     const running = this.training ? undefined : this.#running();
     const room = this.pass?.normalized; // only the last pass is kept, so that its room can be used again
     const { output, statistics, pass } = batchNorm(x, {

@@ -10,7 +10,7 @@ import { checkStream } from "../random/stream.ts";
 import { applyBits } from "../simd/dropout.ts";
 import { multiply, type OutOptions, type Shape, Tensor } from "../tensor/mod.ts";
 import { broadcastShapes } from "../tensor/elementwise.ts";
-import { checkTensor, resultTensor } from "../tensor/tensor.ts";
+import { checkTensor, overlaps, resultTensor } from "../tensor/tensor.ts";
 import { drawnShape, type NoiseShape } from "./noise_shape.ts";
 
 /** Options of the functional forms. */
@@ -216,6 +216,9 @@ export function dropoutBackward(
   }
   checkTensor(where, gradOutput, pass.shape);
   const { mask, scale } = pass;
+  if (mask instanceof Tensor && options.out instanceof Tensor && overlaps(mask, options.out)) {
+    throw new TypeError(`${where}: out needs memory apart from the noise of the forward pass`);
+  }
   return mask === null
     ? applyScale(where, gradOutput, scale, options.out)
     : apply(where, gradOutput, mask, scale, options.out);

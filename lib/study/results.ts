@@ -44,7 +44,8 @@ export function parseRun(line: string): Run {
   const run = JSON.parse(line);
   const { experiment, version, settings, measured } = run ?? {};
   if (
-    typeof experiment === "string" && Number.isInteger(version) && isObject(settings) && isObject(measured)
+    typeof experiment === "string" && Number.isInteger(version) && isObject(settings) && isObject(measured) &&
+    Object.keys(measured).length > 0
   ) {
     return { experiment, version, settings, measured };
   }
@@ -113,6 +114,7 @@ export class ResultsFile implements Disposable {
       }
       const text = Deno.readTextFileSync(path);
       const lines = completeLines(text);
+      checkTail(text.slice(text.lastIndexOf("\n") + 1), path);
       lines.forEach((line, i) => this.#accept(line, `${path}, line ${i + 1}`, experiments, wanted));
       this.#file.truncateSync(new TextEncoder().encode(lines.map((line) => line + "\n").join("")).length);
     } catch (error) {
@@ -178,7 +180,24 @@ export class ResultsFile implements Disposable {
   }
 }
 
+/** What has no end is cut off: it must be a run that was being written, and nothing else. */
+function checkTail(tail: string, path: string): void {
+  const start = '{"experiment":"';
+  if (tail.startsWith(start) || start.startsWith(tail)) return;
+  throw new Refused(
+    `${path} ends in something else than a result: ${
+      describe(tail.slice(0, 60))
+    }. Give --out another file, or take such lines out of this one.`,
+  );
+}
+
 function openFile(path: string): Deno.FsFile {
+  try {
+    const isOther = Deno.statSync(path).isFile === false;
+    if (isOther) throw new Refused(`${path} is no file. Give --out another one.`);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
   try {
     return Deno.openSync(path, { read: true, append: true, create: true });
   } catch (error) {

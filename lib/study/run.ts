@@ -147,6 +147,7 @@ async function study(request: Request, surroundings: Surroundings): Promise<numb
   using file = new ResultsFile(request.out, experiments, wanted);
   const mine = all.filter((_, i) => i % request.of === request.part);
   const missing = mine.filter(({ key }) => !file.has(key));
+  const before = request.of === 1 ? await readDescription(request.out) : {};
   const progress = new Progress(missing.length, surroundings);
   const seconds = new Map<string, number[]>();
   const onDone = (run: PlannedRun, measured: Values, took: number) => {
@@ -168,7 +169,7 @@ async function study(request: Request, surroundings: Surroundings): Promise<numb
     return signal.aborted ? 130 : 1;
   }
   write(report(mine, seconds, request.out));
-  if (request.of === 1) await describeResults(request, seconds);
+  if (request.of === 1) await describeResults(request, seconds, before);
   return 0;
 }
 
@@ -216,13 +217,35 @@ function report(runs: readonly PlannedRun[], seconds: ReadonlyMap<string, number
   return `${lines.join("\n")}\nAll are in ${out}.\n`;
 }
 
+/** The file beside the results, which says what made them. */
+function descriptionPath(out: string): string {
+  return out.replace(/(\.jsonl)?$/, ".json");
+}
+
+/** What is there of it, by experiment. */
+async function readDescription(out: string): Promise<Record<string, { version?: number; runs?: number }>> {
+  const path = descriptionPath(out);
+  try {
+    const description = JSON.parse(await Deno.readTextFile(path));
+    if (typeof description === "object" && description !== null && !Array.isArray(description)) {
+      return description;
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return {};
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new Refused(
+    `${path} should say what made the results, and is something else. Move it, or give --out another file.`,
+  );
+}
+
 /** Writes beside the results what made them. */
 async function describeResults(
   { experiments, seeds, out }: Request,
   seconds: ReadonlyMap<string, number[]>,
+  before: Record<string, { version?: number; runs?: number }>,
 ): Promise<void> {
-  const path = out.replace(/(\.jsonl)?$/, ".json");
-  const before = await Deno.readTextFile(path).then(JSON.parse, () => ({}));
+  const path = descriptionPath(out);
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(KERNELS));
   const made = {
     date: new Date().toISOString().slice(0, 10),
@@ -234,8 +257,9 @@ async function describeResults(
   const entries = experiments.map((experiment) => {
     const runs = experiment.grid(seeds);
     const times = seconds.get(experiment.name);
-    if (times === undefined && before[experiment.name] !== undefined) {
-      return [experiment.name, before[experiment.name]];
+    const old = before[experiment.name];
+    if (times === undefined && old?.version === experiment.version && old.runs === runs.length) {
+      return [experiment.name, old];
     }
     const settings = Object.keys(runs[0]).map((name) => [name, [...new Set(runs.map((run) => run[name]))]]);
     const secondsPerRun = times &&
@@ -243,7 +267,7 @@ async function describeResults(
     const { version } = experiment;
     return [experiment.name, {
       version,
-      ...made,
+      ...(times && made), // of runs that were merged from elsewhere, nothing is known
       runs: runs.length,
       secondsPerRun,
       settings: Object.fromEntries(settings),

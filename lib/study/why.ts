@@ -143,7 +143,8 @@ export function atEnd(row: WhyRow): Stop {
 
 /** Early stopping: the checkpoint where the loss on the digits to choose on is lowest. */
 export function atBest(row: WhyRow): Stop {
-  return stopAt(row, row.validationLoss.indexOf(Math.min(...row.validationLoss)));
+  const losses = row.validationLoss.map(orInfinity);
+  return stopAt(row, losses.indexOf(Math.min(...losses)));
 }
 
 /**
@@ -155,10 +156,15 @@ export function atBest(row: WhyRow): Stop {
  */
 export function choose(rows: readonly WhyRow[], stop: "at the end" | "at the best"): WhyRow[] {
   const loss = ({ validationLoss }: WhyRow) =>
-    stop === "at the end" ? validationLoss.at(-1)! : Math.min(...validationLoss);
+    stop === "at the end" ? orInfinity(validationLoss.at(-1)!) : Math.min(...validationLoss.map(orInfinity));
   const settings = Map.groupBy(rows, (row) => JSON.stringify(settingsOf(row)));
   const byLoss = [...settings.values()].map((own) => ({ own, loss: average(own.map(loss)) }));
   return byLoss.reduce((best, other) => other.loss < best.loss ? other : best).own;
+}
+
+/** A loss that was not finite is kept as `null`, which would count as 0. */
+function orInfinity(loss: number | null): number {
+  return loss ?? Infinity;
 }
 
 function settingsOf(

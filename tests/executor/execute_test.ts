@@ -251,6 +251,11 @@ Deno.test("outputs that no notebook can hold are refused, and what Jupyter allow
     [shown({}, 5), "metadata must be an object, got 5"],
     [broadcast("stream", { name: "stdout", text: 5 }), "a stream's text must be a text, got 5"],
     [broadcast("display_data", null), "data must be an object"],
+    [
+      broadcast("execute_result", { data: {}, metadata: {} }),
+      "execution_count must be a number of a cell or null",
+    ],
+    [broadcast("execute_result", { data: {}, metadata: {}, execution_count: "7" }), `got "7"`],
     [broadcast("stream", 5), "a stream's name must be a text"],
     [broadcast("stream", { text: "a" }), "a stream's name must be a text, got null"],
     [
@@ -264,6 +269,14 @@ Deno.test("outputs that no notebook can hold are refused, and what Jupyter allow
     assertStringIncludes(message, "The cell shows what a notebook cannot hold");
     assertStringIncludes(message, reason);
   }
+  const buffers =
+    `await Deno.jupyter.broadcast("display_data", { data: {}, metadata: {} }, { buffers: [new Uint8Array(9)] });`;
+  assertEquals(
+    (await failure(10, buffers)).message,
+    "The cell shows binary buffers, which no notebook holds.",
+  );
+  const lines = broadcast("stream", { name: "stdout", text: ["a\n", "b\n"] }) + `console.log("c");`;
+  assertEquals(shorthand((await execute(lines)).notebook), [["stdout: a\nb\nc\n"]]);
   const allowed = shown({
     "application/json": 5,
     "application/vnd.x+json": [1],

@@ -45,7 +45,7 @@ Deno.test("a message that was signed can be read; one that was changed or cut is
   fc.assert(fc.property(content, fc.string(), fc.nat(), (content, type, position) => {
     const texts = encodeMessage("secret", { id: "1", session: "2", type }, content);
     const frames = ["an address", ...texts].map((text) => encoder.encode(text));
-    assertEquals(decodeMessage("secret", frames), { type, parentId: undefined, content });
+    assertEquals(decodeMessage("secret", frames), { type, parentId: undefined, content, buffers: 0 });
     assertEquals(decodeMessage("another secret", frames), undefined);
     assertEquals(decodeMessage("secret", frames.slice(0, position % frames.length)), undefined);
     const changed = frames.with(3, encoder.encode(texts[2] + " "));

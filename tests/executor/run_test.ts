@@ -134,7 +134,7 @@ Deno.test("notebooks of one name in two folders are told apart", async () => {
 const PARAMETERS = `// What you may change
 const p = 0.5; // drop probability
 const seed: number = 42;
-const name = "a";
+const name = "a//b"; // a text
 const rates = [0.1, 0.2];
 const n = 2 ** 3;`;
 
@@ -163,7 +163,7 @@ Deno.test("--set and --out run a copy with other values, in the original's folde
   const { cells } = parseNotebook(Deno.readTextFileSync(join(out, "01.ipynb")));
   assertEquals(
     cells[0].source,
-    PARAMETERS.replace("0.5", "0.9").replace("42", "18446744073709551615").replace(`"a"`, `"b=c"`)
+    PARAMETERS.replace("0.5", "0.9").replace("42", "18446744073709551615").replace(`"a//b"`, `"b=c"`)
       .replace("[0.1, 0.2]", "[1, 2, 3]"),
   );
   assertEquals(
@@ -172,7 +172,7 @@ Deno.test("--set and --out run a copy with other values, in the original's folde
   );
   assertStringIncludes(output, showPath(join(out, "01.ipynb")));
   assertEquals((await run(folder, ["--out", out])).code, 0); // over the copy of before
-  assertStringIncludes(Deno.readTextFileSync(join(out, "01.ipynb")), "0.5 42 a [ 0.1, 0.2 ] 8");
+  assertStringIncludes(Deno.readTextFileSync(join(out, "01.ipynb")), "0.5 42 a//b [ 0.1, 0.2 ] 8");
 });
 
 Deno.test("what cannot be set is refused before anything runs or is written", async () => {
@@ -180,6 +180,7 @@ Deno.test("what cannot be set is refused before anything runs or is written", as
   using elsewhere = new TemporaryFolder();
   addWithParameters(folder);
   folder.add("plain", "const p = 0.5;");
+  folder.write("twice.ipynb", folder.read("01.ipynb").replace("// What you", "const p = 1;\\n// What you"));
   const out = join(elsewhere.path, "out");
   const before = folder.read("01.ipynb");
   const wrong: [string[], ...string[]][] = [
@@ -188,6 +189,8 @@ Deno.test("what cannot be set is refused before anything runs or is written", as
     [["01", "--set", `p="0.5"`], "p is a number", `got "0.5"`],
     [["01", "--set", "p=NaN"], "got NaN"],
     [["01", "--set", "p=1; await evil()"], "got 1; await evil()"],
+    [["01", "--set", "p=007"], "got 007"],
+    [["twice", "--set", "p=1"], "p cannot be set: it is there more than once"],
     [["01", "--set", "rates=[true]"], "rates is a list of numbers"],
     [["01", "--set", "n=9"], "n cannot be set: 2 ** 3 is no plain value"],
     [["01", "--set", "p"], "name=value", `got "p"`],

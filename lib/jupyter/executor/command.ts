@@ -70,7 +70,9 @@ export const NOTEBOOKS: string = join(import.meta.dirname!, "..", "..", "..", "n
 export async function findNotebooks(names: readonly string[], directory: string): Promise<string[]> {
   const all = await listNotebooks(directory);
   if (names.length > 0) {
-    return [...new Set(await Promise.all(names.map((name) => findNotebook(name, all, directory))))];
+    const found = await Promise.all(names.map((name) => findNotebook(name, all, directory)));
+    const files = await Promise.all(found.map((path) => Deno.realPath(path))); // two links may lead to one
+    return found.filter((_, i) => files.indexOf(files[i]) === i);
   }
   if (all.length === 0) throw new UsageError(`There are no notebooks in ${showPath(directory)}.`);
   return all;

@@ -83,7 +83,7 @@ export class Companion implements Disposable {
           if (!isCompanion) break;
           this.#met.resolve(connection);
         } else if ("fence" in said) this.#fences.get(said.fence)?.();
-        else if ("uncaught" in said) this.#onUncaught(said.uncaught);
+        else if ("uncaught" in said && said.uncaught !== null) this.#onUncaught(said.uncaught);
       }
     } catch { // the kernel has gone, or it is some other program; who waits hears of the kernel's end
     }
@@ -150,7 +150,7 @@ async function accompany(port: number, key: string): Promise<void> {
       say({ uncaught: { from, name, message } });
     });
   };
-  addEventListener("error", (event) => report(event, "callback", event.error));
+  addEventListener("error", (event) => report(event, "callback", event.error ?? event.message));
   addEventListener("unhandledrejection", (event) => report(event, "promise", event.reason));
 
   const fence = async (text: string) => {

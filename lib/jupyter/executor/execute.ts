@@ -223,7 +223,8 @@ class CellOutputs {
     this.#displays = displays;
   }
 
-  add({ type, content }: Published): void {
+  add({ type, content, buffers }: Published): void {
+    if (buffers > 0) this.problem ??= "The cell shows binary buffers, which no notebook holds.";
     const fields = content as JsonObject;
     if (type === "clear_output") this.#clear(fields.wait === true);
     else if (type === "update_display_data") this.#update(fields);
@@ -262,7 +263,8 @@ class CellOutputs {
     if (problem) this.problem ??= `The cell shows what a notebook cannot hold: ${problem}.`;
   }
 
-  #append({ name, text }: JsonObject): void {
+  #append({ name, text: lines }: JsonObject): void {
+    const text = Array.isArray(lines) ? lines.join("") : lines;
     const last = this.#clearsBeforeNext ? undefined : this.#outputs.at(-1);
     if (last?.output_type === "stream" && last.name === name && typeof text === "string") {
       last.text = `${last.text}${text}`;

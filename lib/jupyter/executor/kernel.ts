@@ -38,6 +38,8 @@ export interface Published {
   type: string;
   /** The fields that the protocol defines for this type. */
   content: Record<string, unknown>;
+  /** How many binary buffers come with it. */
+  buffers: number;
 }
 
 /** The kernel's answer to a cell. */
@@ -115,7 +117,7 @@ export class Kernel implements AsyncDisposable {
   private constructor(process: Deno.ChildProcess, connection: Connection, signal: AbortSignal | undefined) {
     this.#process = process;
     this.#connection = connection;
-    this.#companion = new Companion(connection.key, (uncaught) => this.#uncaught.resolve(uncaught));
+    this.#companion = new Companion(crypto.randomUUID(), (uncaught) => this.#uncaught.resolve(uncaught));
     this.#ended.promise.catch(() => {}); // it may end while nobody waits
     this.#gone = this.#watchProcess();
     if (signal?.aborted) this.#end(signal.reason);
@@ -279,7 +281,7 @@ export class Kernel implements AsyncDisposable {
     return new KernelDied(`The connection to the kernel broke: ${messageOf(error)}`);
   }
 
-  #deliver(channel: Channel, { type, parentId, content }: Message): void {
+  #deliver(channel: Channel, { type, parentId, content, buffers }: Message): void {
     if (channel === "iopub" && type === "stream") this.#passFences(content);
     const request = this.#requests.get(parentId ?? "");
     if (!request) return;
@@ -288,7 +290,7 @@ export class Kernel implements AsyncDisposable {
     } else if (type === "status") {
       if (content.execution_state === "idle") request.idle.resolve();
     } else if (!(type === "stream" && content.text === "")) {
-      request.onPublished({ type, content });
+      request.onPublished({ type, content, buffers });
     }
   }
 
@@ -372,7 +374,7 @@ export class Kernel implements AsyncDisposable {
 
 /** @returns Whether `work` succeeded or failed within `ms`; a failure is thrown. */
 async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  if (ms === Infinity) return await work.then(() => true);
+  if (ms >= 2 ** 31) return await work.then(() => true); // more than a timer can count, 24 days
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<false>((resolve) => {
     timer = setTimeout(() => resolve(false), ms);

@@ -15,6 +15,8 @@ export interface Message {
   parentId: string | undefined;
   /** The fields that the protocol defines for this type. */
   content: Record<string, unknown>;
+  /** How many binary buffers it carries; their bytes are not kept. */
+  buffers: number;
 }
 
 const DELIMITER = "<IDS|MSG>";
@@ -70,5 +72,10 @@ export function decodeMessage(key: string, frames: readonly Uint8Array[]): Messa
   if (start < 0 || parts.length < 4 || decoder.decode(signature) !== sign(key, parts)) return undefined;
   const [header, parent, , content] = parts.map((part) => JSON.parse(decoder.decode(part)));
   // A cell may broadcast what is no object; then the fields that are wanted are missing.
-  return { type: header.msg_type, parentId: parent?.msg_id, content: Object(content) };
+  return {
+    type: header.msg_type,
+    parentId: parent?.msg_id,
+    content: Object(content),
+    buffers: frames.length - start - 6,
+  };
 }

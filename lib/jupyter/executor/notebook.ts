@@ -155,13 +155,16 @@ export function hasTag(cell: Cell, tag: string): boolean {
  * @returns Such as "image/png must be a text, got 5"; `undefined` if all is well.
  */
 export function describeInvalidOutput(output: Output): string | undefined {
-  const { output_type: type, name, text, data, metadata } = output;
+  const { output_type: type, name, text, data, metadata, execution_count: count } = output;
   if (type === "stream") {
     if (typeof name !== "string") return `a stream's name must be a text, got ${writeJson(name)}`;
     return isText(text) ? undefined : `a stream's text must be a text, got ${excerpt(text)}`;
   }
   if (!isObject(data)) return `data must be an object, by media type, got ${excerpt(data)}`;
   if (!isObject(metadata)) return `metadata must be an object, got ${excerpt(metadata)}`;
+  if (type === "execute_result" && count !== null && !(Number.isInteger(count) && Number(count) >= 0)) {
+    return `execution_count must be a number of a cell or null, got ${excerpt(count)}`;
+  }
   const [wrong] = Object.entries(data).filter(([type, value]) => !isJsonType(type) && !isText(value));
   return wrong && `${wrong[0]} must be a text, got ${excerpt(wrong[1])}`;
 }

@@ -14,7 +14,8 @@ export class InvalidParameter extends Error {
 }
 
 /** `const name = literal;` on a line of its own; the literal is a number, a text, true or false, or a list. */
-const DECLARATION = /^(const\s+([\w$]+)\s*(?::[^=\n]+)?=\s*)([^\n]*?)(\s*;?\s*(?:\/\/[^\n]*)?)$/gm;
+const DECLARATION =
+  /^(const\s+([\w$]+)\s*(?::[^=\n]+)?=\s*)((?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[^\n"'])*?)(\s*;?\s*(?:\/\/[^\n]*)?)$/gm;
 
 /**
  * Reads `name=value` as it stands on a command line.
@@ -45,6 +46,9 @@ export function setParameters(notebook: Notebook, settings: ReadonlyMap<string, 
     if (!isCode(cell) || !hasTag(cell, "parameters")) return cell;
     const source = cell.source.replace(DECLARATION, (line, before, name, old, after) => {
       const value = settings.get(name);
+      if (known.includes(name) && value !== undefined) {
+        throw new InvalidParameter(`The parameter ${name} cannot be set: it is there more than once.`);
+      }
       known.push(name);
       unknown.delete(name);
       if (value === undefined) return line;
@@ -73,7 +77,7 @@ function writeValue(name: string, text: string, kind: string, old: string): stri
 
 /** @returns `undefined` for what is no literal. */
 function readLiteral(text: string): unknown {
-  const isNumber = /^[-+]?(\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text);
+  const isNumber = /^[-+]?((0|[1-9](_?\d)*)(\.\d*)?|\.\d+)(e[-+]?\d+)?$/i.test(text);
   if (isNumber) return Number(text.replaceAll("_", ""));
   try {
     return JSON.parse(text.replace(/^'([^'"\\]*)'$/, '"$1"').replace(/,\s*\]$/, "]"));

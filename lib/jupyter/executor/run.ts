@@ -71,7 +71,9 @@ Usage: deno task notebooks [names…] [--check] [--timeout seconds] [--set name=
   --out      write executed copies to this folder, and leave the notebooks as they are
   --help     show this text
 
-A notebook is written only if all of its cells succeed and all that they have shown has arrived.
+A notebook is written only if all of its cells succeed and all that they have shown has arrived. What a cell writes
+past the kernel (Deno.stdout, console.log in a worker or a child process) no Jupyter client sees, and what it leaves
+running when the last cell has ended is not waited for.
 A notebook is a program: its cells run with all permissions, as in every Deno kernel. The permissions of this task
 are those of the program that drives the kernels, not of the cells. Run only notebooks that you trust.
 `;
@@ -93,7 +95,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
     }
     const paths = await findNotebooks(task.names, surroundings.directory ?? NOTEBOOKS);
     const jobs = await plan(paths, task);
-    if (!task.check) await checkWritable(jobs.map(({ target }) => target));
+    if (!task.check) await checkWritable(jobs.map(({ target }) => target), task.out !== undefined);
     const results = await runAll(jobs, task, surroundings);
     screen.write(printable(report(results, task)));
     if (signal.aborted) return signal.reason.exitCode;
@@ -179,8 +181,8 @@ async function plan(paths: readonly string[], { settings, out }: Task): Promise<
       throw new UsageError(`--out ${out} is the folder of ${showPath(path)} itself: choose another.`);
     }
     if (settings.size === 0) continue;
-    const notebook = parseNotebook(await readNotebookText(path));
-    asUsage(() => setParameters(notebook, settings));
+    const notebook = await readNotebookText(path).then(parseNotebook).catch(() => undefined); // told when it runs
+    if (notebook) asUsage(() => setParameters(notebook, settings));
   }
   await Deno.mkdir(out, { recursive: true }).catch((error) => {
     throw new NotWritable(`The folder ${out} cannot be made: ${error.message}`);

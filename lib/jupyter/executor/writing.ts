@@ -17,11 +17,17 @@ export class NotWritable extends Error {
  * Finds out before anything runs whether files can be written later.
  *
  * @param paths Files that exist, links to some, or new ones.
+ * @param areNew New files take the place of links; else it is the file behind a link that is written.
  * @throws {NotWritable} if a folder does not let them be written.
  */
-export async function checkWritable(paths: readonly string[]): Promise<void> {
-  // Where the file is, not where a link to it is.
-  const files = await Promise.all(paths.map((path) => Deno.realPath(path).catch(() => path)));
+export async function checkWritable(paths: readonly string[], areNew: boolean): Promise<void> {
+  const files = await Promise.all(
+    paths.map((path) => areNew ? path : Deno.realPath(path).catch(() => path)),
+  );
+  for (const file of files) {
+    const { isDirectory } = await Deno.lstat(file).catch(() => ({ isDirectory: false }));
+    if (isDirectory) throw new NotWritable(`${showPath(file)} is a folder. Nothing was run.`);
+  }
   for (const directory of new Set(files.map((file) => dirname(file)))) {
     try {
       const probe = temporaryName(join(directory, "probe"));
