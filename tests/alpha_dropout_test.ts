@@ -30,7 +30,7 @@ import {
   TorchGenerator,
   zeros,
 } from "../lib/mod.ts";
-import { bytesOf, fixture, normals, numbers } from "./helpers.ts";
+import { bytesOf, fixture, normals, numbers, type TorchRun } from "./helpers.ts";
 
 /** Klambauer et al. 2017, as printed. */
 const [LAMBDA, ALPHA] = [1.0507009873554805, 1.6732632423543772];
@@ -39,18 +39,6 @@ const SATURATION = -LAMBDA * ALPHA;
 const a = (p: number) => ((1 - p) * (1 + p * SATURATION ** 2)) ** -0.5;
 const RATES = [0.05, 0.2, 0.5, 0.9];
 const UNIT = 2 ** -53;
-
-interface TorchRun {
-  name: string;
-  shape: number[];
-  p: number;
-  seed: number;
-  dtype: "float32" | "float64";
-  x: string;
-  y: string;
-  gradOutput: string;
-  gradInput: string;
-}
 
 Deno.test("PyTorch's alpha_dropout and feature_alpha_dropout are reproduced to the bit, forward and backward", async () => {
   const { runs } = await fixture<{ runs: TorchRun[] }>("torch_dropout_family");

@@ -75,3 +75,16 @@ export async function docTable(module: string, head: string): Promise<string[][]
   const cells = (line: string) => line.replaceAll("`", "").split("|").slice(1, -1).map((cell) => cell.trim());
   return lines.slice(start + 2, end).map(cells);
 }
+
+/** One dropout of PyTorch in fixtures/torch_dropout_family.json, forward and backward; `numbers` reads its texts. */
+export interface TorchRun {
+  name: string;
+  shape: number[];
+  p: number;
+  seed: number;
+  dtype: "float32" | "float64";
+  x: string;
+  y: string;
+  gradOutput: string;
+  gradInput: string;
+}

@@ -29,7 +29,7 @@ import {
   tensor,
   TorchGenerator,
 } from "../lib/mod.ts";
-import { docTable, fixture, normals, numbers } from "./helpers.ts";
+import { docTable, fixture, normals, numbers, type TorchRun } from "./helpers.ts";
 
 /** The table in the doc comment of lib/dropout/mod.ts. */
 const rows = (await docTable("dropout/mod.ts", "| elsewhere | input |")).map(([name, input, noiseShape]) => ({
@@ -78,18 +78,6 @@ Deno.test("planted: channels first for channels last shares other axes", () => {
   const { output } = invertedDropout(ones([5, 4, 5, 6]), 0.5, { rng: defaultRng(1), noiseShape });
   assertNotEquals(sharedAxes(output), [1, 2]);
 });
-
-interface TorchRun {
-  name: string;
-  shape: number[];
-  p: number;
-  seed: number;
-  dtype: "float32" | "float64";
-  x: string;
-  y: string;
-  gradOutput: string;
-  gradInput: string;
-}
 
 Deno.test("PyTorch's Dropout1d, 2d and 3d, batched and not: the same channels with the same seed, and gradients", async () => {
   const { runs } = await fixture<{ runs: TorchRun[] }>("torch_dropout_family");

@@ -39,7 +39,7 @@ import * as norms from "../lib/study/batch_norm.ts";
 import * as coverage from "../lib/study/coverage.ts";
 import type { Experiment, Values } from "../lib/study/experiment.ts";
 import { gradientNoise, measureNoise, summarizeNoise } from "../lib/study/gradient_noise.ts";
-import { estimate, estimateDifference, estimateRatio, groupRows, selectRows } from "../lib/study/groups.ts";
+import { estimate, estimateDifference, estimateRatio, groupRows, selectRows } from "../lib/study/rows.ts";
 import * as optimizers from "../lib/study/optimizers.ts";
 import { constantLoss, evaluationLoss, makeProblem, trainModel } from "../lib/study/problem.ts";
 import { rotateImages } from "../lib/study/rotate.ts";

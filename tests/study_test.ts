@@ -15,10 +15,10 @@ import { Adam, crossEntropy, defaultRng, InvertedDropout, Linear, tensor } from 
 import {
   classesOf,
   classifier,
+  estimate,
+  estimateDifference,
   evaluate,
   EXPERIMENTS,
-  meanOver,
-  pairedDifference,
   readStudy,
   RESULTS,
   score,
@@ -158,26 +158,32 @@ Deno.test("rows have settings and measurements together; a name that is not ther
 
 Deno.test("means and paired differences, by hand", () => {
   const rows = (...losses: number[]) => losses.map((loss, seed) => ({ seed, loss }));
-  const { mean, standardError, n } = meanOver(rows(1, 2, 6), "loss");
-  assertEquals([mean, n], [3, 3]);
+  const loss = (row: { loss: number }) => row.loss;
+  const { mean, standardError } = estimate(rows(1, 2, 6), loss);
+  assertEquals(mean, 3);
   assertAlmostEquals(standardError, Math.sqrt(7 / 3), 1e-15);
   // 0 − 3, 5 − 4, 10 − 5: mean 1, deviations −4, 0, 4.
-  const difference = pairedDifference(rows(0, 5, 10).toReversed(), rows(3, 4, 5), "loss");
-  assertEquals([difference.mean, difference.n], [1, 3]);
+  const difference = estimateDifference(rows(0, 5, 10).toReversed(), rows(3, 4, 5), loss);
+  assertEquals(difference.mean, 1);
   assertAlmostEquals(difference.standardError, 4 / Math.sqrt(3), 1e-15);
   assertThrows(
-    () => pairedDifference(rows(1, 2), rows(1, 2, 3), "loss"),
+    () => estimateDifference(rows(1, 2), rows(1, 2, 3), loss),
     RangeError,
     "same seeds, got 0 1 and 0 1 2",
   );
   const twice = [...rows(1), ...rows(2)];
   assertThrows(
-    () => pairedDifference(twice, twice, "loss"),
+    () => estimateDifference(twice, twice, loss),
     RangeError,
     "each seed once, got 2 rows of 1 seeds",
   );
-  const lost = [{ seed: 0, loss: null }, { seed: 1, loss: 2 }];
-  assertThrows(() => meanOver(lost, "loss"), TypeError, 'needs a number "loss", got {"seed":0,"loss":null}');
+  const lost = [{ seed: 0, loss: null as unknown as number }, { seed: 1, loss: 2 }];
+  assertThrows(
+    () => estimate(lost, loss),
+    TypeError,
+    'must give a number, got null from {"seed":0,"loss":null}',
+  );
+  assertThrows(() => estimateDifference(lost, lost, loss), TypeError, "got null");
 });
 
 // ---- Training ----

@@ -27,7 +27,15 @@ import {
   take,
 } from "../mod.ts";
 import type { Experiment } from "./experiment.ts";
-import { type Estimate, estimate, estimateDifference, groupRows, seedsTo, selectRows } from "./groups.ts";
+import {
+  type Estimate,
+  estimate,
+  estimateDifference,
+  groupRows,
+  orInfinity,
+  seedsTo,
+  selectRows,
+} from "./rows.ts";
 import { evaluationLoss, makeProblem, type Problem, type ProblemName, trainModel } from "./problem.ts";
 
 /** What a block does between its linear layer and the next one, ReLU apart, which follows the normalization. */
@@ -347,7 +355,8 @@ export function summarizeOrders(rows: readonly LayoutRow[]): LayoutCell[] {
 
 /** The runs at the learning rate whose mean validation loss is lowest. */
 function atBestRate(rows: readonly LayoutRow[]): LayoutRow[] {
-  const loss = (runs: readonly LayoutRow[]) => runs.reduce((sum, row) => sum + row.validationLoss, 0);
+  const loss = (runs: readonly LayoutRow[]) =>
+    runs.reduce((sum, row) => sum + orInfinity(row.validationLoss), 0);
   return groupRows(rows, "lr").reduce((best, runs) => loss(runs) < loss(best) ? runs : best);
 }
 

@@ -28,7 +28,7 @@ import {
   Tensor,
 } from "../mod.ts";
 import type { Experiment } from "./experiment.ts";
-import { type Estimate, estimate, estimateDifference, groupRows, seedsTo, selectRows } from "./groups.ts";
+import { type Estimate, estimate, estimateDifference, groupRows, seedsTo, selectRows } from "./rows.ts";
 import { trainModel } from "./problem.ts";
 
 /** Which networks predict. */

@@ -18,7 +18,7 @@ import {
   groupRows,
   seedsTo,
   selectRows,
-} from "./groups.ts";
+} from "./rows.ts";
 import { makeModel, problemOf, SCALES, trainOn } from "./optimizers.ts";
 import type { Problem, ProblemName } from "./problem.ts";
 

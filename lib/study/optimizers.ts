@@ -19,7 +19,7 @@ import {
   SGD,
 } from "../mod.ts";
 import type { Experiment } from "./experiment.ts";
-import { type Estimate, estimate, estimateDifference, groupRows, seedsTo, selectRows } from "./groups.ts";
+import { type Estimate, estimate, estimateDifference, groupRows, seedsTo, selectRows } from "./rows.ts";
 import {
   constantLoss,
   evaluationLoss,

@@ -14,7 +14,7 @@ import { checkInteger } from "../check.ts";
 import { type DigitSet, selectDigits } from "../digits.ts";
 import { Adam, dropoutOnly, FastStream, type Layer, softmax, Tensor } from "../mod.ts";
 import type { Experiment } from "./experiment.ts";
-import { type Estimate, estimate, estimateDifference, groupRows, seedsTo, selectRows } from "./groups.ts";
+import { type Estimate, estimate, estimateDifference, groupRows, seedsTo, selectRows } from "./rows.ts";
 import { digits } from "./problem.ts";
 import { rotateImages } from "./rotate.ts";
 import { classesOf, classifier, train, trainingSample } from "./train.ts";

@@ -7,7 +7,7 @@
 import { type DigitSet, type DigitSide, loadDigits } from "../digits.ts";
 import { Adam, Linear, matmul, mean, ReLU, type Sequential, subtract, type Tensor } from "../mod.ts";
 import type { Experiment } from "./experiment.ts";
-import { type Estimate, estimate, groupRows, selectRows } from "./groups.ts";
+import { type Estimate, estimate, groupRows, orInfinity, selectRows } from "./rows.ts";
 import { classifier, evaluate, type Evaluation, train, trainingSample } from "./train.ts";
 
 /** One network, and how it is trained: by Adam, in batches of 50. */
@@ -126,7 +126,7 @@ async function run(settings: WhySettings): Promise<WhyMeasured> {
 
 /** A network at one of the checkpoints. */
 export type Stop = {
-  /** Of the run: `pairedDifference` pairs by it. */
+  /** Of the run: `estimateDifference` pairs by it. */
   seed: number;
   /** Steps until then. */
   step: number;
@@ -160,11 +160,6 @@ export function choose(rows: readonly WhyRow[], stop: "at the end" | "at the bes
   const settings = Map.groupBy(rows, (row) => JSON.stringify(settingsOf(row)));
   const byLoss = [...settings.values()].map((own) => ({ own, loss: average(own.map(loss)) }));
   return byLoss.reduce((best, other) => other.loss < best.loss ? other : best).own;
-}
-
-/** A loss that was not finite is kept as `null`, which would count as 0. */
-function orInfinity(loss: number | null): number {
-  return loss ?? Infinity;
 }
 
 function settingsOf(

@@ -1,11 +1,10 @@
 /**
- * Rows of a study in groups, and what several of its tables need.
+ * Rows of a study: selected, in groups, and averaged with standard errors.
  * @module
  */
 
 import { monteCarlo } from "../mod.ts";
 import type { Values } from "./experiment.ts";
-import { pairedDifference } from "./summary.ts";
 
 /** A mean with its standard error, as two columns of a table. */
 export type Estimate = {
@@ -38,27 +37,54 @@ export function selectRows<T extends Values>(rows: readonly T[], values: Partial
   throw new RangeError(`There is no row with ${JSON.stringify(values)}`);
 }
 
-/** The mean of a function of each row, with its standard error. @throws {RangeError} if there are fewer than 2 rows. */
+/**
+ * The mean of a function of each row, with its standard error.
+ *
+ * @throws {RangeError} if there are fewer than 2 rows.
+ * @throws {TypeError} if a row gives no number: `null` stands for one that was not finite.
+ */
 export function estimate<T>(rows: readonly T[], of: (row: T) => number): Estimate {
-  const { mean, standardError } = monteCarlo((i) => of(rows[i]), rows.length);
+  const { mean, standardError } = monteCarlo((i) => numberOf(rows[i], of), rows.length);
   return { mean, standardError };
 }
 
+function numberOf<T>(row: T, of: (row: T) => number): number {
+  const value: unknown = of(row);
+  if (typeof value === "number") return value;
+  throw new TypeError(`Each row must give a number, got ${value} from ${JSON.stringify(row).slice(0, 200)}`);
+}
+
+/** A loss as something to compare: one that was not finite was kept as `null`, which would count as 0. */
+export function orInfinity(loss: number | null): number {
+  return loss ?? Infinity;
+}
+
 /**
- * The mean of the differences of a function of rows, paired by seed.
+ * The mean of the differences of a function of rows, `a` − `b`, seed by seed: what both share cancels.
  *
  * @param a Rows of one setting, one for each seed.
  * @param b Rows of another, with the same seeds.
  * @throws {RangeError} if the seeds differ, one comes twice, or there are fewer than 2.
  */
-export function estimateDifference<T extends Values & { seed: number }>(
+export function estimateDifference<T extends { seed: number }>(
   a: readonly T[],
   b: readonly T[],
   of: (row: T) => number,
 ): Estimate {
-  const values = (rows: readonly T[]) => rows.map((row) => ({ seed: row.seed, value: of(row) }));
-  const { mean, standardError } = pairedDifference(values(a), values(b), "value");
-  return { mean, standardError };
+  const [left, right] = [bySeed(a), bySeed(b)];
+  const seeds = [...left.keys()];
+  if (left.size !== right.size || !seeds.every((seed) => right.has(seed))) {
+    throw new RangeError(
+      `Paired rows need the same seeds, got ${seeds.join(" ")} and ${[...right.keys()].join(" ")}`,
+    );
+  }
+  return estimate(seeds, (seed) => numberOf(left.get(seed)!, of) - numberOf(right.get(seed)!, of));
+}
+
+function bySeed<T extends { seed: number }>(rows: readonly T[]): Map<number, T> {
+  const result = new Map(rows.map((row) => [row.seed, row]));
+  if (result.size === rows.length) return result;
+  throw new RangeError(`Paired rows need each seed once, got ${rows.length} rows of ${result.size} seeds`);
 }
 
 /**
