@@ -1,66 +1,119 @@
-/** Every claim is derived again; the verdicts here, in the notebooks and in the README are the same. */
+/** Every claim is derived again; what is said of it here, in the notebooks and in the README is the same. */
 
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { type Claim, claims, claimsTable, notebooks, settle, type SettledClaim } from "../lib/claims/mod.ts";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { type Claim, claims, claimsInBrief, claimsTable, findClaim, notebooks } from "../lib/claims/mod.ts";
+import { defineClaim, type Evidence, type SettledClaim } from "../lib/claims/claim.ts";
+import { replaceBrief } from "../lib/claims/readme.ts";
 
-const settled = new Map<string, SettledClaim>();
+const settled = new Map<string, Promise<SettledClaim>>();
+
+function settle(claim: Claim): Promise<SettledClaim> {
+  if (!settled.has(claim.id)) settled.set(claim.id, claim());
+  return settled.get(claim.id)!;
+}
 
 for (const claim of claims) {
-  Deno.test(`${claim.id}: ${claim.verdict}`, () => {
-    const result = settle(claim);
-    assert(result.found.holds);
-    assertMatch(result.found.summary, /\d/); // evidence has numbers
-    settled.set(claim.id, result);
+  Deno.test(`${claim.id}: ${claim.holds}${claim.known === undefined ? "" : `, ${claim.known}`}`, async () => {
+    const { summary } = await settle(claim);
+    if (claim.holds !== "open") assertMatch(summary, /\d/); // evidence has numbers
+    assert(!summary.endsWith("."), summary);
   });
 }
 
-Deno.test("claims have names of their own, a section, and what is right where they were refuted", () => {
+Deno.test("claims have names of their own and a section, and say what a word alone does not", () => {
   assertEquals(new Set(claims.map(({ id }) => id)).size, claims.length);
-  assert(claims.length >= 20);
-  for (const { id, section, verdict, instead } of claims) {
+  for (const { id, section, claim, holds, known, but } of claims) {
     assertMatch(id, /^[a-z0-9-]+$/);
-    assert(section >= 1 && section <= 7);
-    if (verdict === "refuted" || verdict === "open") {
-      assert(instead !== undefined, `${id} needs what is right`);
+    assert(section >= 1 && section <= notebooks.length);
+    assertMatch(claim, /^\S.*[.?]$/, id);
+    assertEquals(known === undefined, holds === "open", `${id}: how does one know?`);
+    if (holds !== "holds") {
+      assertMatch(but ?? "", /\S\.$/, `${id} needs a condition, what is right, or what it takes`);
     }
   }
   const sections = claims.map(({ section }) => section);
   assertEquals(sections, [...sections].sort((a, b) => a - b));
 });
 
-Deno.test("evidence that does not support its verdict is an error", () => {
-  const wrong: Claim = { ...claims[0], evidence: () => ({ holds: false, summary: "2 is not 3" }) };
-  assertThrows(() => settle(wrong), Error, "2 is not 3");
+Deno.test("findClaim finds each by its name, and names all that there are", () => {
+  for (const claim of claims) assertEquals(findClaim(claim.id), claim);
+  assertThrows(() => findClaim("no-such"), RangeError, claims[0].id);
 });
 
-Deno.test("numbers in a summary are written as people write them", () => {
+const STATEMENT = {
+  id: "two",
+  section: 1,
+  by: "here",
+  claim: "2 is 2.",
+  holds: "holds",
+  known: "proved",
+} as const;
+
+function claimWith(evidence: Evidence): Claim {
+  return defineClaim(STATEMENT, (_: { p?: number } = {}) => evidence);
+}
+
+Deno.test("evidence that does not support its claim is an error, which names the values", async () => {
+  const wrong = claimWith({ supports: false, summary: "2 is not 3" });
+  await assertRejects(
+    () => wrong({ p: 0.5 }),
+    Error,
+    `"two" (holds) is not supported for {"p":0.5}: 2 is not 3`,
+  );
+  await assertRejects(() => wrong(), Error, `"two" (holds) is not supported: 2 is not 3`);
+});
+
+Deno.test("numbers in a summary are written as people write them", async () => {
   const summary = "x = -0.5, 1 - p, 1e-15, 2.2e-16, 3e12 and -4e-7; Philox4x32-10, an 11e-2, two-fold";
-  const { found } = settle({ ...claims[0], evidence: () => ({ holds: true, summary }) });
   assertEquals(
-    found.summary,
+    (await claimWith({ supports: true, summary })()).summary,
     "x = −0.5, 1 − p, 10⁻¹⁵, 2.2·10⁻¹⁶, 3·10¹² and −4·10⁻⁷; Philox4x32-10, an 11·10⁻², two-fold",
   );
 });
 
-Deno.test("each claim stands with the same verdict in its section's notebook", () => {
-  for (const { id, section, verdict } of claims) {
-    const path = new URL(`../notebooks/${notebooks[section - 1]}.ipynb`, import.meta.url);
-    const { cells } = JSON.parse(Deno.readTextFileSync(path)) as { cells: { source: string[] }[] };
-    const sources = cells.map(({ source }) => source.join(""));
-    const pattern = new RegExp(`await claim\\(\\s*"${id}",\\s*"(\\w+)"`);
-    const found = sources.map((source) => source.match(pattern)?.[1]).filter((word) => word !== undefined);
-    assertEquals(found, [verdict], `${id} in ${notebooks[section - 1]}`);
+Deno.test("each claim is shown once, in its section's notebook, and nothing else is", () => {
+  const sourceOf = (notebook: string) => {
+    const path = new URL(`../notebooks/${notebook}.ipynb`, import.meta.url);
+    const { cells } = JSON.parse(Deno.readTextFileSync(path)) as {
+      cells: { cell_type: string; outputs?: { data?: Record<string, string[]> }[] }[];
+    };
+    const outputs = cells.flatMap(({ outputs = [] }) => outputs);
+    return outputs.flatMap(({ data = {} }) =>
+      (data["text/markdown"] ?? []).join("").match(/^\*\*[^`]+\*\* · `([^`]+)`/)?.[1] ?? []
+    );
+  };
+  for (const [i, notebook] of notebooks.entries()) {
+    const own = claims.filter(({ section }) => section === i + 1).map(({ id }) => id);
+    assertEquals(sourceOf(notebook).sort(), own.sort(), notebook);
   }
 });
 
-Deno.test("the README's table is the one that the evidence gives", () => {
-  const readme = Deno.readTextFileSync(new URL("../README.md", import.meta.url));
-  const [, table] = readme.match(/<!-- claims -->\n+([^]*?)\n+<!-- \/claims -->/)!;
-  const expected = claimsTable(claims.map((claim) => settled.get(claim.id) ?? settle(claim)), "notebooks/");
-  assertEquals(normalize(table), normalize(expected), "bring it up to date: deno task claims");
+Deno.test("the table has a row for each claim, and counts and false claims are the article's", () => {
+  const one = (changes: Partial<SettledClaim>): SettledClaim => ({
+    ...STATEMENT,
+    summary: "a | b",
+    ...changes,
+  });
+  const false_ = one({ by: "article", holds: "false", claim: "2 is 3.", but: "2 is 2." });
+  const all = [one({}), one({ by: "article", holds: "open" }), false_];
+  assertEquals(claimsTable(all, "").split("\n").length, 2 + all.length);
+  assert(claimsTable(all, "").includes("A \\| b. (`two`)"));
+  const brief = claimsInBrief(all, "notebooks/");
+  assertMatch(
+    brief,
+    /^Of 2 claims of the article, 0 hold, 0 hold under a condition, 1 are false and 1 are open/,
+  );
+  assert(brief.endsWith(`- [1](notebooks/${notebooks[0]}.ipynb): "2 is 3". 2 is 2.`));
 });
 
-/** Without the padding that the formatter adds to a table. */
-function normalize(table: string): string {
-  return table.replaceAll(/ +\|/g, " |").replaceAll(/-{3,}/g, "---");
+Deno.test("the README says what the evidence gives", async () => {
+  const readme = Deno.readTextFileSync(new URL("../README.md", import.meta.url));
+  const brief = claimsInBrief(await Promise.all(claims.map(settle)), "notebooks/");
+  assertEquals(words(readme), words(replaceBrief(readme, brief)), "bring it up to date: deno task claims");
+  assertThrows(() => replaceBrief("no marker", brief), Error, "The README needs the lines");
+});
+
+/** Without the line breaks that the formatter adds. */
+function words(text: string): string[] {
+  return text.split(/\s+/);
 }

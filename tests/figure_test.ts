@@ -9,7 +9,14 @@ import {
 } from "@std/assert";
 import * as Plot from "@observablehq/plot";
 import { claim, display, type Row, show, table, tableCells, tex } from "../lib/jupyter/display.ts";
-import { colors, drawFigure, figure, type FigureOptions, textColor } from "../lib/jupyter/figure.ts";
+import {
+  colors,
+  describeFigure,
+  drawFigure,
+  figure,
+  type FigureOptions,
+  textColor,
+} from "../lib/jupyter/figure.ts";
 
 const OPTIONS: FigureOptions = {
   alt: "A line from the origin to (1, 1)",
@@ -252,13 +259,15 @@ Deno.test("outside a kernel, every output is an error that says so", async () =>
   }
 });
 
-Deno.test("figure sends the picture with its size, and its alternative text", async () => {
+Deno.test("figure sends the picture with its size, and title, alternative text and caption in words", async () => {
   const [{ type, content }] = await inKernel(() => figure(OPTIONS));
   const { png, width, height } = await drawFigure(OPTIONS);
   assertEquals(type, "display_data");
-  assertEquals(content.metadata, { "image/png": { width, height, alt: OPTIONS.alt } });
+  const text = describeFigure(OPTIONS);
+  assertEquals(text.split("\n"), [OPTIONS.title, OPTIONS.alt, OPTIONS.caption]);
+  assertEquals(content.metadata, { "image/png": { width, height, alt: text } });
   assertEquals(Object.keys(content.data), ["image/png", "text/plain"]);
-  assertEquals(content.data["text/plain"], OPTIONS.alt);
+  assertEquals(content.data["text/plain"], text);
   assertEquals(Uint8Array.from(atob(content.data["image/png"]), (c) => c.charCodeAt(0)), png);
 });
 
@@ -287,12 +296,30 @@ Deno.test("tex shows one formula, or several below each other", async () => {
   assertEquals(two["text/plain"], "a\nb");
 });
 
-Deno.test("claim names its verdict, in Markdown and in plain text", async () => {
-  const data = await shown(() => claim("unbiased", "proved", "E[y] = *x*"));
-  for (const text of [data["text/markdown"], data["text/plain"]]) {
-    for (const part of ["unbiased", "proved", "E[y] = *x*"]) assert(text.includes(part), text);
+const SETTLED = {
+  id: "unbiased",
+  holds: "holds if",
+  known: "proved",
+  claim: "E[y] = x.",
+  summary: "it is 1",
+};
+
+Deno.test("claim says whether it holds, how one knows, and what was found, in Markdown and in plain text", async () => {
+  const but = "p < 1.";
+  for (const settled of [{ ...SETTLED, but }, Promise.resolve({ ...SETTLED, but })]) {
+    const data = await shown(() => claim(settled));
+    for (const text of [data["text/markdown"], data["text/plain"]]) {
+      for (const part of ["holds if, proved", "unbiased", "E[y] = x.", "p < 1.", "It is 1."]) {
+        assert(text.includes(part), text);
+      }
+    }
   }
-  assert(data["text/markdown"].includes("**proved**"));
+  const { known: _, ...open } = SETTLED;
+  assert((await shown(() => claim({ ...open, holds: "open" })))["text/markdown"].startsWith("**open** ·"));
+});
+
+Deno.test("claim shows nothing of a claim that is not supported: the cell fails", async () => {
+  await assertRejects(() => shown(() => claim(Promise.reject(new Error("2 is not 3")))), Error, "2 is not 3");
 });
 
 const ROWS: Row[] = [

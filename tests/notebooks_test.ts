@@ -1,6 +1,6 @@
 /** Every notebook: built as a lesson, type-checked, and executed to the bytes on disk in a real kernel. */
 
-import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { basename, fromFileUrl, join } from "@std/path";
 import { checkCells } from "../lib/jupyter/executor/cells.ts";
 import { findNotebooks, notebookName, NOTEBOOKS } from "../lib/jupyter/executor/command.ts";
@@ -18,6 +18,7 @@ import {
   runnableCells,
   serializeNotebook,
 } from "../lib/jupyter/executor/notebook.ts";
+import { findOwnValues, findStrangers, outputTexts, readParameters } from "./mentions.ts";
 
 const paths = await findNotebooks([], NOTEBOOKS);
 
@@ -41,12 +42,61 @@ const executions = new Map<string, Promise<Notebook>>();
 async function executeWithAnswers(path: string): Promise<Notebook> {
   const notebook = parseNotebook(await Deno.readTextFile(path));
   const answers = listAnswers(notebook).map(({ code }, i) => codeCell(`answer-${i + 1}`, code));
-  const extended = { ...notebook, cells: [...notebook.cells, ...answers] };
+  const nonsense = nonsenseCells(notebook).map((source, i) => codeCell(`nonsense-${i + 1}`, source));
+  const extended = { ...notebook, cells: [...notebook.cells, ...answers, ...nonsense] };
   return (await executeNotebook(extended, { cwd: NOTEBOOKS, timeout: 300 })).notebook;
+}
+
+/** The cell to try things in, with values that mean nothing: each must be refused in a sentence that names it. */
+function nonsenseCells(notebook: Notebook): string[] {
+  const { source } = codeCells(notebook).find((cell) => hasTag(cell, "try-it"))!;
+  const values = [["tryP", "1.5"], ["tryP", '"0.5"'], ["tryP", "NaN"], ["trySeed", "-1"]];
+  return values.map(([name, value]) => {
+    const changed = source.replace(new RegExp(`(const ${name} = )[^;]+`), `$1${value}`);
+    const refusal = `refused instanceof Error && /\\bgot\\b.*${
+      value.replaceAll('"', "")
+    }/.test(refused.message)`;
+    return `{ let refused; try {\n${changed}\n} catch (error) { refused = error; }\n` +
+      `if (!(${refusal})) throw new Error(${
+        JSON.stringify(`${name} = ${value} was answered with `)
+      } + refused); }`;
+  });
+}
+
+/** Lines of code that are not blank, and those among them that do not import, draw, show, claim or assert. */
+function countLines(notebook: Notebook): { subject: number; all: number } {
+  const parts = codeCells(notebook).flatMap(({ source }) => statements(source));
+  const linesOf = (text: string) => text.split("\n").filter((line) => !/^\s*(\/\/.*)?$/.test(line)).length;
+  const isSubject = (part: string) =>
+    !/^import |^await (figure|slider|table|show|tex|markdown|claim)\(|^assert|^for [^]*\bassert\w*\(/.test(
+      part,
+    );
+  const count = (own: string[]) => own.reduce((sum, part) => sum + linesOf(part), 0);
+  return { subject: count(parts.filter(isSubject)), all: count(parts) };
 }
 
 Deno.test("the cells and answers of all notebooks pass the type check and the linter", async () => {
   assertEquals(await checkCells(paths), []);
+});
+
+Deno.test("a text that names another value than the parameter's is found, unless it says whose it is", () => {
+  const parameters = new Map([["p", 0.3], ["seed", 7]]);
+  const lies = ["n = 5, p = 0.5", "p = ½", "seed 42 · p = 0.3", "p=.5", "seed = 42"];
+  const truths = [
+    "p = 0.3, seed 7",
+    "the study's p = 0.5",
+    "1 − p = 0.7",
+    "seeds 0 to 9",
+    "exp = 2",
+    "the fixed p = 0.5",
+  ];
+  assertEquals(findStrangers([...lies, ...truths], parameters), [
+    "n = 5, p = 0.5",
+    "p = ½",
+    "p=.5",
+    "seed 42 · p = 0.3",
+    "seed = 42",
+  ]);
 });
 
 Deno.test("all notebooks are formatted as `deno fmt` formats them", async () => {
@@ -72,10 +122,12 @@ for (const path of paths) {
   const text = Deno.readTextFileSync(path);
   const notebook = parseNotebook(text);
 
-  Deno.test(`${name} begins with a title, a claim, what one needs, and one cell of imports`, () => {
-    const [title, imports] = notebook.cells;
+  Deno.test(`${name} begins with a title, a claim, what one needs, imports, and the parameters`, () => {
+    const [title, imports, parameters] = notebook.cells;
     assertMatch(title.source, /^# \d · .+\n\n> .+/);
-    assertMatch(title.source, /You need .+minutes.+seconds/s);
+    const [, minutes] = title.source.match(/You need .+?(\d+) minutes.+?seconds/s)!;
+    assert(Number(minutes) <= 25, `${minutes} minutes`);
+    assertMatch(title.source, /\]\(\.\.\/README\.md#something-is-wrong\)/); // opened alone, it finds no library
     assertMatch(imports.source, /^import /);
     for (const cell of codeCells(notebook).slice(1)) assert(!/^import /m.test(cell.source), cell.source);
     for (const [, from] of text.matchAll(/from \\"([^"]+)\\"/g)) {
@@ -84,65 +136,85 @@ for (const path of paths) {
         /^(@std\/assert|@observablehq\/plot|@tensorflow\/tfjs-(core|layers|backend-cpu)|@jax-js\/jax|\.\.\/lib\/.+\.ts)$/,
       );
     }
+    assertEquals(codeCells(notebook).filter((cell) => hasTag(cell, "parameters")), [parameters]);
+    const names = [...readParameters(notebook).keys()];
+    for (const needed of ["seed", "p"]) assert(names.includes(needed), `${names} lacks ${needed}`);
   });
 
-  Deno.test(`${name} has short cells, none of which ends in a bare value`, () => {
-    for (const { source } of codeCells(notebook)) {
-      assert(source.split("\n").length <= 20, `a cell of ${source.split("\n").length} lines:\n${source}`);
+  Deno.test(`${name} is short: cells, lines, bytes, and at least half of its code is the subject`, () => {
+    const cells = codeCells(notebook);
+    assert(cells.length <= 30, `${cells.length} code cells`);
+    assert(text.length <= 1e6, `${text.length} bytes`);
+    for (const { source } of cells) {
+      const lines = source.split("\n");
+      assert(lines.length <= 20, `a cell of ${lines.length} lines:\n${source}`);
+      assert(lines.every((line) => line.length <= 110), `a line of more than 110 characters:\n${source}`);
       const last = statements(source).at(-1)!;
-      assertMatch(last, /^(await |const |function |for |assert)/, `a cell ends in:\n${last}`);
+      assertMatch(last, /^(await |const |function |class |for |assert)/, `a cell ends in:\n${last}`);
     }
+    const { subject, all } = countLines(notebook);
+    assert(subject >= all / 2, `${subject} of ${all} lines of code are the subject`);
   });
 
-  Deno.test(`${name} asks before it computes: at least four predictions`, () => {
-    const predictions = notebook.cells.filter((cell) => /^_Predict:_/m.test(cell.source));
-    assert(predictions.length >= 4, `${predictions.length} predictions`);
-  });
-
-  Deno.test(`${name} shows at least four figures, each with a size and a description`, () => {
+  Deno.test(`${name} asks before it computes, and says in figures what and how`, () => {
+    assert(notebook.cells.some((cell) => /^_Predict:_/m.test(cell.source)));
     const figures = outputsOf(notebook).filter(({ data }) =>
       (data as JsonObject)?.["image/png"] !== undefined
     );
-    assert(figures.length >= 4, `${figures.length} figures`);
-    for (const { data, metadata } of figures as { data: JsonObject; metadata: JsonObject }[]) {
-      assert(String(data["text/plain"]).length > 20);
-      assertNotEquals(metadata["image/png"], undefined);
+    for (const { metadata } of figures as { metadata: JsonObject }[]) {
+      const { alt } = metadata["image/png"] as { alt: string };
+      assert(alt.split("\n").length >= 2 && alt.length > 60, `a figure says only: ${alt}`);
     }
-    const sources = codeCells(notebook).map(({ source }) => source).filter((source) =>
-      source.includes("figure({")
-    );
-    for (const source of sources) assertMatch(source, /title: .*caption:.* x: .*y: /s);
+    const sources = codeCells(notebook).map(({ source }) => source).filter((s) => s.includes("figure({"));
+    for (const source of sources) assertMatch(source, /title: .*caption: ?.*/s);
   });
 
-  Deno.test(`${name} asserts each claim that it states, and its summary names every claim`, () => {
-    const claims = codeCells(notebook).filter((cell) => hasTag(cell, "claim"));
-    assert(claims.length >= 3);
-    const ids = claims.map(({ source }) => source.match(/await claim\(\s*"([a-z0-9-]+)"/)![1]);
-    assertEquals(new Set(ids).size, ids.length);
-    for (const { source } of claims) assertMatch(source, /^ *assert|[ {]assert\w*\(/m);
+  Deno.test(`${name} shows its claims by calling them, and its summary names every one`, () => {
+    const ids = codeCells(notebook).filter((cell) => hasTag(cell, "claim")).flatMap((cell) => {
+      assertMatch(cell.source, /^await claim\(\w+\(.*\)\);$/ms);
+      return cell.outputs.map(({ data }) => (data as JsonObject)["text/plain"] as string[]);
+    }).map((lines) => lines[0].match(/^[^:]+: ([a-z0-9-]+): /)![1]);
+    assert(ids.length >= 3);
+    const others = codeCells(notebook).filter((cell) => !hasTag(cell, "claim"));
+    for (const { source } of others) {
+      assert(!source.includes("await claim("), "this cell needs the tag claim");
+    }
     const summary = notebook.cells.at(-1)!.source;
-    const bullets = summary.split(/^- /m).slice(1);
-    assertEquals(bullets.length, 5);
-    for (const bullet of bullets) assertMatch(bullet, /`[a-z0-9-]+`/);
-    for (const id of ids) assert(summary.includes(`\`${id}\``), `the summary does not name ${id}`);
-    const named = [...summary.matchAll(/\(((?:see )?`[^)]+)\)/g)].flatMap(([, list]) =>
-      list.match(/`([a-z0-9-]+)`/g)!
-    );
-    for (const id of named) assert(ids.includes(id.slice(1, -1)), `no cell claims ${id}`);
+    assertMatch(summary, /^## Summary/);
+    const named = [...summary.matchAll(/`([a-z0-9]+(?:-[a-z0-9]+)+)`/g)].map(([, id]) => id);
+    for (const bullet of summary.split(/^- /m).slice(1)) assertMatch(bullet, /`[a-z0-9]+(-[a-z0-9]+)+`/);
+    for (const id of ids) assert(named.includes(id), `the summary does not name ${id}`);
+    for (const id of named) assert(ids.includes(id), `no cell claims ${id}`);
   });
 
-  Deno.test(`${name} has three exercises, predict, modify, derive, with folded answers that assert`, () => {
-    const exercises = notebook.cells.find((cell) => cell.source.startsWith("## Exercises"))!.source;
-    assertEquals(exercises.match(/^### .*/gm), ["### 1. Predict", "### 2. Modify", "### 3. Derive"]);
-    assertEquals(exercises.match(/^<details><summary>Answer<\/summary>\n$/gm)?.length, 3);
-    assertEquals(exercises.match(/^<\/details>$/gm)?.length, 3);
+  Deno.test(`${name} has three exercises, predict, build, derive, with folded answers that assert`, () => {
+    const start = notebook.cells.findIndex((cell) => cell.source.startsWith("## Exercises"));
+    const exercises = notebook.cells.slice(start);
+    const prose = exercises.filter((cell) => !isCode(cell)).map(({ source }) => source).join("\n");
+    assertEquals(prose.match(/^### .*/gm), ["### 1. Predict", "### 2. Build", "### 3. Derive"]);
+    assertEquals(prose.match(/^<details><summary>Answer<\/summary>\n$/gm)?.length, 3);
+    assertEquals(prose.match(/^<\/details>$/gm)?.length, 3);
     assertEquals(listAnswers(notebook).length, 3);
     for (const { code } of listAnswers(notebook)) assertMatch(code, /assert/);
+    assertEquals(exercises.filter((cell) => hasTag(cell, "exercise")).length, 1); // the reader writes code here
+  });
+
+  Deno.test(`${name} has one cell to try things in: its values on top, one figure below`, () => {
+    const [{ source }, ...others] = codeCells(notebook).filter((cell) => hasTag(cell, "try-it"));
+    assertEquals(others, []);
+    assertMatch(source, /^const try[A-Z]\w* = /m);
+    for (const needed of ["tryP", "trySeed"]) assert(source.includes(`const ${needed} = `), `no ${needed}`);
+    assertEquals(source.match(/await (figure|slider)\(/g)?.length, 1);
+  });
+
+  Deno.test(`${name} leaves it to outputs to name the values of its parameters`, () => {
+    assertEquals(findOwnValues(notebook), []);
+    assertEquals(findStrangers(outputTexts(notebook), readParameters(notebook)), []);
   });
 
   Deno.test(`${name} links only to files that exist`, () => {
     for (const { source } of notebook.cells.filter((cell) => !isCode(cell))) {
-      for (const [, target] of source.matchAll(/\]\(([^)#:]+)\)/g)) {
+      for (const [, target] of source.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
         assert(Deno.statSync(join(NOTEBOOKS, target)).isFile);
       }
     }

@@ -1,52 +1,72 @@
 /**
- * A claim of the article, what became of it, and how one knows.
+ * A claim: whether it holds, how one knows, and the one function that computes its evidence.
  * @module
  */
 
-/** How a claim was settled. */
-export type Verdict = "proved" | "enumerated" | "tested" | "refuted" | "open";
+/** Does the claim hold? "holds if" comes with its condition, "false" with what is right, "open" with what it would take. */
+export type Holds = "holds" | "holds if" | "false" | "open";
 
-/** What the evidence came to. */
-export interface Evidence {
-  /** True if the computation supports the verdict: for a refuted claim, if the counterexample stands. */
-  holds: boolean;
-  /** What was computed, with its numbers, in one sentence. */
-  summary: string;
-}
+/** How does one know: by algebra, over all masks, by samples and their errors, or from a paper's own numbers? */
+export type Known = "proved" | "enumerated" | "tested" | "cited";
 
-/** One claim of the article. */
-export interface Claim {
-  /** A short name; the section's notebook has a cell that claims the same. */
+/** What is claimed, and what became of it. */
+export interface Statement {
+  /** A short name, by which the notebook's summary refers to the claim. */
   id: string;
   /** Section of the article, from 1; also the notebook's number. */
   section: number;
-  /** What the article says, in our words. */
+  /** Whose claim it is: the article's, in our words, or one that was added here. */
+  by: "article" | "here";
+  /** The claim, no broader than its evidence. */
   claim: string;
-  /** What became of it. */
-  verdict: Verdict;
-  /** What holds instead, where the claim was refuted; why it is not settled, where it is open. */
-  instead?: string;
-  /** Computes the evidence afresh. */
-  evidence: () => Evidence;
+  /** Does it hold? */
+  holds: Holds;
+  /** How does one know? Missing where the claim is open. */
+  known?: Known;
+  /** The condition (holds if), what is right (false), or what it would take (open), in one sentence. */
+  but?: string;
 }
 
-/** A claim beside the evidence that was computed for it. */
-export interface SettledClaim extends Claim {
-  /** What the evidence came to. */
-  found: Evidence;
+/** What was computed. */
+export interface Evidence {
+  /** True if it supports the statement; for a false claim, if the counterexample stands. */
+  supports: boolean;
+  /** What was computed, for which values and with which result, in one sentence without its full stop. */
+  summary: string;
 }
+
+/** A statement beside the evidence that was computed for it. */
+export interface SettledClaim extends Statement {
+  /** {@linkcode Evidence.summary}, its numbers written as people write them: −0.5 and 2·10⁻⁶. */
+  summary: string;
+}
+
+/** A statement that can be called: it computes its evidence afresh, for the values that it is given. */
+// deno-lint-ignore no-explicit-any -- a list of claims holds claims with different options
+export type Claim<Options = any> = Readonly<Statement> & ((options?: Options) => Promise<SettledClaim>);
 
 /**
- * Computes a claim's evidence. In its summary, numbers are written as people write them: −0.5 and 2·10⁻⁶.
+ * Ties a statement to the function that computes its evidence.
  *
- * @throws {Error} if the evidence does not support the verdict.
+ * @param statement What is claimed, and what became of it.
+ * @param evidence Takes the values that a reader may change, such as `p` and `seed`, each with a default.
+ * @returns The claim. Called, it rejects with an `Error` if the evidence does not support the statement.
  */
-export function settle(claim: Claim): SettledClaim {
-  const found = claim.evidence();
-  if (!found.holds) {
-    throw new Error(`The evidence does not support "${claim.id}: ${claim.verdict}": ${found.summary}`);
-  }
-  return { ...claim, found: { ...found, summary: typeset(found.summary) } };
+export function defineClaim<Options>(
+  statement: Statement,
+  evidence: (options?: Options) => Evidence | Promise<Evidence>,
+): Claim<Options> {
+  const settle = async (options?: Options): Promise<SettledClaim> => {
+    const { supports, summary } = await evidence(options);
+    if (!supports) {
+      const values = options === undefined ? "" : ` for ${JSON.stringify(options)}`;
+      throw new Error(
+        `"${statement.id}" (${statement.holds}) is not supported${values}: ${typeset(summary)}`,
+      );
+    }
+    return { ...statement, summary: typeset(summary) };
+  };
+  return Object.assign(settle, statement);
 }
 
 /** A minus sign for a hyphen before a number or between two terms, and powers of ten for exponents. */

@@ -18,59 +18,7 @@ import {
 } from "../mod.ts";
 import { demonstrateReproducibility } from "../article/reproducibility.ts";
 import { seedCollisions } from "../experiments/seed_collisions.ts";
-import { type Claim } from "./claim.ts";
-
-/** The claims of section 7. */
-export const determinismClaims: readonly Claim[] = [
-  {
-    id: "deterministic-inference",
-    section: 7,
-    claim: "In evaluation mode inference is deterministic: no randomness is involved.",
-    verdict: "tested",
-    evidence: deterministicInference,
-  },
-  {
-    id: "same-output-always",
-    section: 7,
-    claim: "The same input always gives the same output.",
-    verdict: "refuted",
-    instead:
-      "It does on one engine, with one order of summation, one element type and every layer in evaluation mode.",
-    evidence: sameOutputAlways,
-  },
-  {
-    id: "reset-reproduces",
-    section: 7,
-    claim: "Resetting the random stream repeats training masks.",
-    verdict: "tested",
-    evidence: resetReproduces,
-  },
-  {
-    id: "iteration-seeds",
-    section: 7,
-    claim: "A seed derived from the iteration repeats any iteration without replaying the others.",
-    verdict: "tested",
-    instead: "It does, but 32-bit seeds collide, and layers that share a seed share their masks.",
-    evidence: iterationSeeds,
-  },
-  {
-    id: "audit-finds",
-    section: 7,
-    claim: "A checklist (eval mode set, dropout disabled, no randomness) makes deployment safe.",
-    verdict: "tested",
-    instead: "As sentences it checks nothing; as a function it finds what is still training or random.",
-    evidence: auditFinds,
-  },
-  {
-    id: "keyed-masks-split",
-    section: 7,
-    claim: "Repeatable training needs careful management of random seeds.",
-    verdict: "tested",
-    instead:
-      "Masks that are a function of seed, layer, step and element need no management: no state, no order.",
-    evidence: keyedMasks,
-  },
-];
+import { type Claim, defineClaim } from "./claim.ts";
 
 function smallModel(): { model: Sequential; dropout: InvertedDropout; norm: BatchNorm; x: Tensor } {
   const rng = defaultRng(42);
@@ -85,33 +33,59 @@ function smallModel(): { model: Sequential; dropout: InvertedDropout; norm: Batc
   return { model: model.eval(), dropout, norm, x: new Tensor(rng.standardNormal(32), [4, 8]) };
 }
 
-function deterministicInference() {
+/** {@linkcode Claim} of section 7. */
+export const deterministicInference = defineClaim({
+  id: "deterministic-inference",
+  section: 7,
+  by: "article",
+  claim: "In evaluation mode inference is deterministic: no randomness is involved.",
+  holds: "holds",
+  known: "tested",
+}, () => {
   const { model, dropout, x } = smallModel();
   const evaluation = auditModel(model, x, { runs: 5 });
   dropout.train();
   const left = auditModel(model, x, { runs: 5 });
   return {
-    holds: evaluation.ok && !left.ok && !left.repeated.same,
+    supports: evaluation.ok && !left.ok && !left.repeated.same,
     summary:
       "5 passes of a network agree bit for bit in evaluation; with one dropout layer left in training they do not",
   };
-}
+});
 
-/** The same sum in another order, and in another element type. */
-function sameOutputAlways() {
+/** {@linkcode Claim} of section 7. */
+export const sameOutputAlways = defineClaim({
+  id: "same-output-always",
+  section: 7,
+  by: "article",
+  claim: "The same input always gives the same output.",
+  holds: "false",
+  known: "tested",
+  but:
+    "It does on one engine, with one order of summation, one element type and every layer in evaluation mode.",
+}, () => {
   const values = new Tensor(defaultRng(1).standardNormal(1000));
   const [forwards, backwards] = [values, values.map((_, i) => values.data[999 - i])].map((x) =>
     Array.from(x.data).reduce((total, value) => total + value, 0)
   );
   return {
-    holds: forwards !== backwards,
+    supports: forwards !== backwards,
     summary: `1000 numbers added from the front and from the back differ by ${
       Math.abs(forwards - backwards).toExponential(1)
     }`,
   };
-}
+});
 
-function auditFinds() {
+/** {@linkcode Claim} of section 7. */
+export const auditFinds = defineClaim({
+  id: "audit-finds",
+  section: 7,
+  by: "article",
+  claim: "A checklist (eval mode set, dropout disabled, no randomness) makes deployment safe.",
+  holds: "holds if",
+  known: "tested",
+  but: "As sentences it checks nothing; as a function it finds what is still training or random.",
+}, () => {
   const { model, dropout, norm, x } = smallModel();
   const reports = [dropout, norm].map((layer) => {
     model.eval();
@@ -119,36 +93,62 @@ function auditFinds() {
     return auditModel(model, x);
   });
   return {
-    holds: reports.every(({ ok, stillTraining }) => !ok && stillTraining.length === 1) &&
+    supports: reports.every(({ ok, stillTraining }) => !ok && stillTraining.length === 1) &&
       auditModel(model.eval(), x).ok,
     summary:
       "the audit names the one layer left in training, dropout or batch normalization, in 2 of 2 models, and " +
       "passes the model in evaluation mode",
   };
-}
+});
 
-function resetReproduces() {
+/** {@linkcode Claim} of section 7. */
+export const resetReproduces = defineClaim({
+  id: "reset-reproduces",
+  section: 7,
+  by: "article",
+  claim: "Resetting the random stream repeats training masks.",
+  holds: "holds",
+  known: "tested",
+}, () => {
   const { inference, training, iterations } = demonstrateReproducibility();
   return {
-    holds: inference.same && training.same && iterations.same,
+    supports: inference.same && training.same && iterations.same,
     summary:
       "the article's three scenarios repeat bit for bit: evaluation, reset, and iteration 100 drawn again",
   };
-}
+});
 
-function iterationSeeds() {
+/** {@linkcode Claim} of section 7. */
+export const iterationSeeds = defineClaim({
+  id: "iteration-seeds",
+  section: 7,
+  by: "article",
+  claim: "A seed derived from the iteration repeats any iteration without replaying the others.",
+  holds: "holds if",
+  known: "tested",
+  but: "It does, but 32-bit seeds collide, and layers that share a seed share their masks.",
+}, () => {
   const collision = seedCollisions(42, 110_000).next().value;
   const same = collision !== undefined &&
     iterationSeed(42, collision.first) === iterationSeed(42, collision.second);
   return {
-    holds: iterationSeed(42, 100) === 1750725574 && same,
+    supports: iterationSeed(42, 100) === 1750725574 && same,
     summary:
       `iteration 100 of seed 42 has the seed ${iterationSeed(42, 100)}, as in the article; iterations ` +
       `${collision?.first} and ${collision?.second} share theirs, so that their masks are the same`,
   };
-}
+});
 
-function keyedMasks() {
+/** {@linkcode Claim} of section 7. */
+export const keyedMasks = defineClaim({
+  id: "keyed-masks-split",
+  section: 7,
+  by: "article",
+  claim: "Repeatable training needs careful management of random seeds.",
+  holds: "holds if",
+  known: "tested",
+  but: "Masks that are a function of seed, layer, step and element need no management: no state, no order.",
+}, () => {
   const n = 1000;
   const stream = new KeyedStream({ seed: 42, layer: 1, step: 7 });
   const whole = stream.bernoulliBits(0.5, n);
@@ -168,9 +168,19 @@ function keyedMasks() {
   }
   const other = new KeyedStream({ seed: 42, layer: 2, step: 7 }).bernoulliBits(0.5, n);
   return {
-    holds: agreed === 100 && other.some((byte, i) => byte !== whole[i]),
+    supports: agreed === 100 && other.some((byte, i) => byte !== whole[i]),
     summary:
       `a mask of ${n} elements is the same in ${agreed} of 100 random splits, drawn last part first; another ` +
       "layer's mask differs",
   };
-}
+});
+
+/** The claims of section 7. */
+export const determinismClaims: readonly Claim[] = [
+  deterministicInference,
+  sameOutputAlways,
+  resetReproduces,
+  iterationSeeds,
+  auditFinds,
+  keyedMasks,
+];

@@ -3,16 +3,16 @@
  *
  * @example
  * ```ts
- * import { claims, settle } from "./mod.ts";
+ * import { findClaim } from "./mod.ts";
  *
- * const { verdict, found } = settle(claims.find(({ id }) => id === "same-weights")!);
- * console.log(verdict, found.summary);
+ * const { claim, holds, known, summary } = await findClaim("same-weights")();
+ * console.log(claim, holds, known, summary);
  * ```
  * @module
  */
 
 import { batchNormClaims } from "./batch_norm.ts";
-import type { Claim, SettledClaim } from "./claim.ts";
+import type { Claim, Holds, SettledClaim } from "./claim.ts";
 import { determinismClaims } from "./determinism.ts";
 import { equivalenceClaims } from "./equivalence.ts";
 import { frameworkClaims } from "./frameworks.ts";
@@ -20,7 +20,14 @@ import { gradientClaims } from "./gradient.ts";
 import { implementationClaims } from "./implementation.ts";
 import { originalClaims } from "./original.ts";
 
-export { type Claim, type Evidence, settle, type SettledClaim, type Verdict } from "./claim.ts";
+export {
+  type Claim,
+  type Evidence,
+  type Holds,
+  type Known,
+  type SettledClaim,
+  type Statement,
+} from "./claim.ts";
 
 /** Every claim, in the order of the article. */
 export const claims: readonly Claim[] = [
@@ -45,20 +52,56 @@ export const notebooks: readonly string[] = [
   "08_summary",
 ];
 
+/** The claim with this name. @throws {RangeError} if there is none. */
+export function findClaim(id: string): Claim {
+  const found = claims.find((claim) => claim.id === id);
+  if (found === undefined) {
+    throw new RangeError(`There is no claim ${id}; there are ${claims.map((c) => c.id).join(", ")}`);
+  }
+  return found;
+}
+
 /**
- * Claims as a Markdown table: section, claim, verdict, evidence.
+ * Claims as a Markdown table: section, claim, does it hold, how one knows, evidence.
  *
  * @param settled Claims whose evidence has been computed.
  * @param folder Path of the notebooks, as links from the page need it: "notebooks/" or "".
  */
 export function claimsTable(settled: readonly SettledClaim[], folder: string): string {
-  const cell = (text: string) => text.replaceAll("|", "\\|");
-  const rows = settled.map(({ id, section, claim, verdict, instead, found }) => {
-    const link = `[${section}](${folder}${notebooks[section - 1]}.ipynb)`;
-    const right = instead === undefined ? "" : ` ${instead}`;
-    return `| ${link} | ${cell(claim)} | **${verdict}** | ${
-      cell(`${found.summary[0].toUpperCase()}${found.summary.slice(1)}.${right}`)
-    } (\`${id}\`) |`;
+  const rows = settled.map((claim) => {
+    const { section, holds, known = "" } = claim;
+    const cells = [linkTo(section, folder), claim.claim, `**${holds}**`, known, explain(claim)];
+    return `| ${cells.map((text) => text.replaceAll("|", "\\|")).join(" | ")} |`;
   });
-  return ["| § | claim | verdict | how one knows |", "| --- | --- | --- | --- |", ...rows].join("\n");
+  return [
+    "| § | claim | does it hold? | how known | what was found |",
+    "| --- | --- | --- | --- | --- |",
+    ...rows,
+  ]
+    .join("\n");
+}
+
+/** What became of the article's claims, counted, and the false ones, a line each: Markdown for the README. */
+export function claimsInBrief(settled: readonly SettledClaim[], folder: string): string {
+  const own = settled.filter(({ by }) => by === "article");
+  const count = (holds: Holds) => own.filter((claim) => claim.holds === holds).length;
+  const lines = own.filter(({ holds }) => holds === "false").map(({ section, claim, but }) =>
+    `- ${linkTo(section, folder)}: "${claim.replace(/\.$/, "")}". ${but}`
+  );
+  return `Of ${own.length} claims of the article, ${count("holds")} hold, ${
+    count("holds if")
+  } hold under a ` +
+    `condition, ${count("false")} are false and ${
+      count("open")
+    } are open. The false ones, and what is right:\n\n` +
+    lines.join("\n");
+}
+
+function linkTo(section: number, folder: string): string {
+  return `[${section}](${folder}${notebooks[section - 1]}.ipynb)`;
+}
+
+/** The evidence, and what the statement adds to it. */
+function explain({ id, summary, but }: SettledClaim): string {
+  return `${summary[0].toUpperCase()}${summary.slice(1)}.${but === undefined ? "" : ` ${but}`} (\`${id}\`)`;
 }

@@ -6,8 +6,21 @@
  * @module
  */
 
-/** How a claim was settled. */
-export type Verdict = "proved" | "enumerated" | "tested" | "refuted" | "open";
+/** A claim as a cell shows it; `lib/claims` computes such. */
+export interface Settled {
+  /** A short name, by which the summary refers to the claim. */
+  id: string;
+  /** Does it hold? */
+  holds: string;
+  /** How does one know? */
+  known?: string;
+  /** What is claimed. */
+  claim: string;
+  /** The condition, what is right, or what it would take. */
+  but?: string;
+  /** What was computed. */
+  summary: string;
+}
 
 /** One row of a table: heading → entry. */
 export type Row = Record<string, string | number | boolean | null>;
@@ -50,17 +63,19 @@ export async function table(rows: readonly Row[]): Promise<void> {
 }
 
 /**
- * States what the assertions above it in the cell have shown. In a cell that fails, it is never reached.
+ * Shows whether a claim holds and how one knows, as in `await claim(scaledWeightsMatch({ p, seed }))`. If the evidence
+ * does not support it for these values, the cell fails with what was found.
  *
- * @param id A short name, by which the summary refers to the claim.
- * @param verdict How the claim was settled: "proved", "enumerated", "tested", "refuted" or "open".
- * @param statement The claim, or for a refuted one what holds instead; Markdown, in one or more lines.
+ * @param settled The claim beside its evidence, or the promise of it.
  */
-export async function claim(id: string, verdict: Verdict, statement: string): Promise<void> {
-  const oneLine = statement.replaceAll(/\s+/g, " ");
+export async function claim(settled: Settled | Promise<Settled>): Promise<void> {
+  const { id, holds, known, claim, but, summary } = await settled;
+  const evidence = `${summary[0].toUpperCase()}${summary.slice(1)}.`;
+  const verdict = known === undefined ? holds : `${holds}, ${known}`;
+  const right = but === undefined ? "" : ` ${but}`;
   await display({
-    "text/markdown": `**${verdict}** · \`${id}\` · ${oneLine}`,
-    "text/plain": `${verdict}: ${id}: ${oneLine}`,
+    "text/markdown": `**${verdict}** · \`${id}\` · “${claim}”${right}\n\n*Evidence:* ${evidence}`,
+    "text/plain": `${verdict}: ${id}: “${claim}”${right}\nEvidence: ${evidence}`,
   });
 }
 

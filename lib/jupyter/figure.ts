@@ -57,9 +57,15 @@ let ready: Promise<unknown> | undefined;
  */
 export async function figure(options: FigureOptions): Promise<void> {
   const { png, width, height } = await drawFigure(options);
-  await display({ "image/png": toBase64(png), "text/plain": options.alt }, {
-    "image/png": { width, height, alt: options.alt }, // where nbconvert looks for it; VS Code reads the text
+  const text = describeFigure(options);
+  await display({ "image/png": toBase64(png), "text/plain": text }, {
+    "image/png": { width, height, alt: text }, // where nbconvert looks for it; VS Code reads the text
   });
+}
+
+/** What there is to read in a figure, and what there is to see: title, alt text and caption, a line each. */
+export function describeFigure({ alt, title, caption = "" }: FigureOptions): string {
+  return [title, alt, caption].filter((line) => line !== "").join("\n");
 }
 
 /**

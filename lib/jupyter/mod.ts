@@ -3,6 +3,6 @@
  * @module
  */
 
-export { claim, markdown, progress, type Row, show, table, tex, type Verdict } from "./display.ts";
+export { claim, markdown, progress, type Row, type Settled, show, table, tex } from "./display.ts";
 export { colors, drawFigure, figure, type FigureOptions, type Picture } from "./figure.ts";
 export { label, type SampleOptions, samples } from "./marks.ts";
