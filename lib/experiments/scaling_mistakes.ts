@@ -1,5 +1,5 @@
 /**
- * What goes wrong when weights must be scaled by hand at inference: five mistakes, in networks of growing depth.
+ * What goes wrong when weights must be scaled by hand at inference: four mistakes, in networks of growing depth.
  * @module
  */
 
@@ -12,7 +12,6 @@ export type Mistake =
   | "all layers forgotten"
   | "rate too low"
   | "one layer forgotten"
-  | "applied twice"
   | "rate too high";
 
 /** How far the output is off. */
@@ -58,7 +57,6 @@ const rates: Record<Mistake, (p: number, astray: number) => number> = {
   "all layers forgotten": () => 0,
   "rate too low": (p, astray) => (1 - astray) * p,
   "one layer forgotten": () => 0,
-  "applied twice": (p) => 1 - (1 - p) ** 2,
   "rate too high": (p, astray) => p + astray * (1 - p),
 };
 
