@@ -86,7 +86,8 @@ export const ratesSuitData = defineClaim({
   id: "rates-suit-data",
   section: 1,
   by: "here",
-  claim: "Which rates help depends on how much data there is, and too high a rate makes things worse.",
+  claim:
+    "On these digits, which rates help depends on how many there are, and too high a rate can be worse than none.",
   holds: "holds",
   known: "tested",
 }, async () => {
