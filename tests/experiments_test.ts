@@ -4,7 +4,6 @@ import { assert, assertAlmostEquals, assertEquals, assertLess, assertThrows } fr
 import { printArticle } from "../lib/article/print.ts";
 import { comparisonLines } from "../lib/article/block1.ts";
 import { compareStandardVsInverted, type Comparison } from "../lib/article/compare_standard_vs_inverted.ts";
-import { resumeTraining } from "../lib/experiments/resume_training.ts";
 import { scalingMistakes } from "../lib/experiments/scaling_mistakes.ts";
 import { trainBothSchemes } from "../lib/experiments/train_both_schemes.ts";
 import {
@@ -167,20 +166,20 @@ Deno.test("scaling mistakes follow their products of factors once biases do not 
   }
 });
 
-Deno.test("no mistake, no error", () => {
-  for (
-    const { error } of scalingMistakes({ wrongRate: 0.5, depths: [1, 3], networks: 3 }).filter((m) =>
-      m.mistake === "wrong rate"
-    )
-  ) {
-    assertEquals(error, 0);
+Deno.test("the same holds at other rates, and each mistake names the rate that it takes for p", () => {
+  for (const p of [0.1, 0.9]) {
+    const mistakes = scalingMistakes({ p, depths: [1, 4], networks: 40, seed: 3 });
+    for (const { mistake, error, standardError, withoutBiases } of mistakes) {
+      assertLess(Math.abs(error / withoutBiases - 1), 0.08 + 4.5 * standardError / withoutBiases, mistake);
+    }
+    const rateOf = (name: string) => mistakes.find(({ mistake }) => mistake === name)!.rate;
+    assert(rateOf("rate too low") < p && rateOf("rate too high") > p);
   }
+  assertThrows(() => scalingMistakes({ p: 1 }), RangeError, "[0, 1), got 1");
 });
 
-Deno.test("resuming from the training weights changes nothing, from the inference weights it does", () => {
-  const losses = resumeTraining({ before: 30, after: 5, seed: 1 });
-  const at = (from: string) => losses.filter((l) => l.from === from && l.step >= 30).map((l) => l.loss);
-  assertEquals(losses.length, 40);
-  assertEquals(at("training checkpoint").length, 5);
-  assert(at("inference checkpoint")[0] > 1.1 * at("training checkpoint")[0]);
+Deno.test("no mistake, no error", () => {
+  for (const { mistake, error } of scalingMistakes({ astray: 0, depths: [1, 3], networks: 3 })) {
+    assertEquals(error === 0, mistake.startsWith("rate too"), mistake);
+  }
 });

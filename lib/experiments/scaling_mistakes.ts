@@ -4,15 +4,22 @@
  */
 
 import { checkOptions } from "../check.ts";
+import { checkDropProbability } from "../mask.ts";
 import { add, defaultRng, matmul, multiply, subtract, sum, Tensor } from "../mod.ts";
 
 /** How somebody could scale the weights of a network that was trained with standard dropout. */
-export type Mistake = "one layer forgotten" | "wrong rate" | "applied twice" | "all layers forgotten";
+export type Mistake =
+  | "all layers forgotten"
+  | "rate too low"
+  | "one layer forgotten"
+  | "rate too high";
 
 /** How far the output is off. */
 export interface MistakeError {
   /** What was done wrong. */
   mistake: Mistake;
+  /** The rate whose factor it puts on every layer, or on the first if that one is forgotten; the right one is p. */
+  rate: number;
   /** Number of layers. */
   depth: number;
   /** Mean over the networks of ‖output − right output‖ / ‖right output‖. */
@@ -27,8 +34,8 @@ export interface MistakeError {
 export interface MistakeOptions {
   /** Drop probability in front of every layer, in [0, 1). Default 0.5. */
   p?: number;
-  /** The rate that "wrong rate" uses instead. Default 0.4. */
-  wrongRate?: number;
+  /** How far a wrong rate goes astray: from p by this part of the way to 0, or to 1. In [0, 1]. Default 0.2. */
+  astray?: number;
   /** Numbers of layers. Default 1, 2, …, 8. */
   depths?: readonly number[];
   /** How many random networks for each depth. Default 50. */
@@ -45,12 +52,12 @@ interface Network {
 
 const WIDTH = 32;
 
-/** The factor that each mistake puts on the weights of one layer; the right one is 1 − p. */
-const factors: Record<Mistake, (p: number, wrongRate: number, layer: number) => number> = {
-  "one layer forgotten": (p, _, layer) => layer === 0 ? 1 : 1 - p,
-  "wrong rate": (_, wrongRate) => 1 - wrongRate,
-  "applied twice": (p) => (1 - p) ** 2,
-  "all layers forgotten": () => 1,
+/** The rate that each mistake takes p for: the factor that it puts on the weights is 1 − rate. */
+const rates: Record<Mistake, (p: number, astray: number) => number> = {
+  "all layers forgotten": () => 0,
+  "rate too low": (p, astray) => (1 - astray) * p,
+  "one layer forgotten": () => 0,
+  "rate too high": (p, astray) => p + astray * (1 - p),
 };
 
 /**
@@ -59,23 +66,20 @@ const factors: Record<Mistake, (p: number, wrongRate: number, layer: number) => 
  * The weights keep activations at their scale once they are multiplied by 1 − p, as training would have made them.
  */
 export function scalingMistakes(options: MistakeOptions = {}): MistakeError[] {
-  checkOptions("scalingMistakes", options, ["p", "wrongRate", "depths", "networks", "seed"]);
-  const { p = 0.5, wrongRate = 0.4, depths = [1, 2, 3, 4, 5, 6, 7, 8], networks = 50, seed = 42 } = options;
-  return (Object.keys(factors) as Mistake[]).flatMap((mistake) =>
-    depths.map((depth) => {
+  checkOptions("scalingMistakes", options, ["p", "astray", "depths", "networks", "seed"]);
+  const { p = 0.5, astray = 0.2, depths = [1, 2, 3, 4, 5, 6, 7, 8], networks = 50, seed = 42 } = options;
+  checkDropProbability(p, "[0, 1)");
+  return (Object.keys(rates) as Mistake[]).flatMap((mistake) => {
+    const rate = rates[mistake](p, astray);
+    const factor = (layer: number) => 1 - (mistake === "one layer forgotten" && layer > 0 ? p : rate);
+    return depths.map((depth) => {
       const errors = Array.from({ length: networks }, (_, i) => {
         const network = randomNetwork(depth, p, [seed, depth, i]);
-        const right = run(network, () => 1 - p);
-        return relativeDistance(run(network, (layer) => factors[mistake](p, wrongRate, layer)), right);
+        return relativeDistance(run(network, factor), run(network, () => 1 - p));
       });
-      return {
-        mistake,
-        depth,
-        ...average(errors),
-        withoutBiases: withoutBiases(mistake, depth, p, wrongRate),
-      };
-    })
-  );
+      return { mistake, rate, depth, ...average(errors), withoutBiases: withoutBiases(factor, depth, p) };
+    });
+  });
 }
 
 function randomNetwork(depth: number, p: number, seed: number[]): Network {
@@ -98,8 +102,8 @@ function run({ input, weights, biases }: Network, factor: (layer: number) => num
   }, input);
 }
 
-function withoutBiases(mistake: Mistake, depth: number, p: number, wrongRate: number): number {
-  const ratios = Array.from({ length: depth }, (_, layer) => factors[mistake](p, wrongRate, layer) / (1 - p));
+function withoutBiases(factor: (layer: number) => number, depth: number, p: number): number {
+  const ratios = Array.from({ length: depth }, (_, layer) => factor(layer) / (1 - p));
   return Math.abs(ratios.reduce((product, ratio) => product * ratio, 1) - 1);
 }
 
