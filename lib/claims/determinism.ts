@@ -25,7 +25,7 @@ import {
   SGD,
   Tensor,
 } from "../mod.ts";
-import { type DeploymentMeasured, type DeploymentSettings } from "../study/deployment.ts";
+import type { DeploymentRow } from "../study/deployment.ts";
 import { readStudy } from "../study/mod.ts";
 import { type Estimate, estimate, selectRows } from "../study/rows.ts";
 import { type Claim, defineClaim, show } from "./claim.ts";
@@ -58,8 +58,6 @@ function smallModel(p: number, seed: number, masks = 1): { model: Sequential; x:
 function sameBits(a: Tensor, b: Tensor): boolean {
   return a.size === b.size && a.data.every((value, i) => Object.is(value, b.data[i]));
 }
-
-type DeploymentRow = DeploymentSettings & DeploymentMeasured;
 
 /** In evaluation mode, the same input gives the same bits, however often it comes. */
 export const deterministicInference = defineClaim({
