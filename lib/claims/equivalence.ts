@@ -228,7 +228,7 @@ export const throughNonlinearity = defineClaim({
   holds: "false",
   known: "enumerated",
   but:
-    "They do where all from the masks to the output is linear; right after a ReLU the average over training is never below the inference output, and often above.",
+    "They do where all from the masks to the output is linear; right after a ReLU the average over training is never below the inference output, and above it if masks take the ReLU's input to both sides of 0.",
 }, async ({ p = 0.5 }: Values = {}) => {
   const x = tensor([1, -1]);
   const { mean } = exactExpectation((mask) => Math.max(0, sum(applyMask(x, mask, survivorScale(p)))), 2, p);

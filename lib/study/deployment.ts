@@ -87,7 +87,10 @@ async function run({ seed, network, training }: DeploymentSettings): Promise<Dep
     return refused ? null : compareLogits(whole, logitsOf(model, test, size));
   });
   const backwards = Array.from({ length: n }, (_, i) => n - 1 - i);
-  const inReverse = compareLogits(inOrder(whole, backwards), logitsOf(model, selectDigits(test, backwards), n));
+  const inReverse = compareLogits(
+    inOrder(whole, backwards),
+    logitsOf(model, selectDigits(test, backwards), n),
+  );
   return {
     ok,
     stillTraining: stillTraining.length,
