@@ -31,7 +31,7 @@ import { type Estimate, estimate, selectRows } from "../study/rows.ts";
 import { type Claim, defineClaim, show } from "./claim.ts";
 
 /** What a claim may be asked for. */
-interface Values {
+export interface Values {
   /** Drop probability, in (0, 1). */
   p?: number;
   /** Seed of inputs, weights and masks. */
@@ -60,7 +60,7 @@ function sameBits(a: Tensor, b: Tensor): boolean {
 }
 
 /** In evaluation mode, the same input gives the same bits, however often it comes. */
-export const deterministicInference = defineClaim({
+export const deterministicInference: Claim<Values> = defineClaim({
   id: "deterministic-inference",
   section: 7,
   by: "article",
@@ -86,7 +86,7 @@ export const deterministicInference = defineClaim({
 });
 
 /** "Always" is too much: another order of adding gives other last digits. */
-export const sameOutputAlways = defineClaim({
+export const sameOutputAlways: Claim<Values> = defineClaim({
   id: "same-output-always",
   section: 7,
   by: "article",
@@ -112,7 +112,7 @@ export const sameOutputAlways = defineClaim({
 });
 
 /** Weights go to the serving side as they are; what must be checked is the mode of every layer. */
-export const deployAsIs = defineClaim({
+export const deployAsIs: Claim<Values> = defineClaim({
   id: "deploy-as-is",
   section: 7,
   by: "article",
@@ -156,7 +156,7 @@ export const deployAsIs = defineClaim({
 });
 
 /** A stream that is started again repeats its masks. */
-export const resetReproduces = defineClaim({
+export const resetReproduces: Claim<Values> = defineClaim({
   id: "reset-reproduces",
   section: 7,
   by: "article",
@@ -184,7 +184,7 @@ export const resetReproduces = defineClaim({
 });
 
 /** A seed for each iteration repeats it alone, but such seeds collide, and layers share them. */
-export const iterationSeeds = defineClaim({
+export const iterationSeeds: Claim<Values> = defineClaim({
   id: "iteration-seeds",
   section: 7,
   by: "article",
@@ -219,7 +219,7 @@ export const iterationSeeds = defineClaim({
 });
 
 /** The audit passes networks in evaluation mode, and no others. */
-export const auditFinds = defineClaim({
+export const auditFinds: Claim<Values> = defineClaim({
   id: "audit-finds",
   section: 7,
   by: "article",
@@ -253,7 +253,7 @@ export const auditFinds = defineClaim({
 });
 
 /** A mask that is a function of its key needs no state, and no order. */
-export const keyedMasks = defineClaim({
+export const keyedMasks: Claim<Values> = defineClaim({
   id: "keyed-masks",
   section: 7,
   by: "article",

@@ -28,7 +28,7 @@ import { bernoulliExpectation, derivative, proveEqual } from "../symbolic.ts";
 import { type Claim, defineClaim, show } from "./claim.ts";
 
 /** What a claim may be asked for. */
-interface Values {
+export interface Values {
   /** Drop probability, in (0, 1). */
   p?: number;
   /** Seed of inputs, weights and masks. */
@@ -38,7 +38,7 @@ interface Values {
 const largest = (x: Tensor) => Math.max(...x.data.map(Math.abs));
 
 /** With the same weights, the outputs of both schemes at inference are not the same: they differ by 1 − p. */
-export const sameWeights = defineClaim({
+export const sameWeights: Claim<Values> = defineClaim({
   id: "same-weights",
   section: 2,
   by: "article",
@@ -57,7 +57,7 @@ export const sameWeights = defineClaim({
 });
 
 /** With W′ = (1 − p)·W both schemes are one function, for each mask and through any nonlinearity. */
-export const sameFunction = defineClaim({
+export const sameFunction: Claim<Values> = defineClaim({
   id: "same-function",
   section: 2,
   by: "here",
@@ -99,7 +99,7 @@ export const sameFunction = defineClaim({
 });
 
 /** Under gradient descent the pair stays one function if η′ = (1 − p)²·η, and parts at another rate. */
-export const sgdRates = defineClaim({
+export const sgdRates: Claim<Values> = defineClaim({
   id: "sgd-rates",
   section: 2,
   by: "article",
@@ -133,7 +133,7 @@ export const sgdRates = defineClaim({
 });
 
 /** The average of a linear layer over all masks is its output at inference, in both schemes. */
-export const expectationsMatch = defineClaim({
+export const expectationsMatch: Claim<Values> = defineClaim({
   id: "expectations-match",
   section: 2,
   by: "article",
@@ -166,7 +166,7 @@ export const expectationsMatch = defineClaim({
 });
 
 /** Inverted dropout keeps the mean of an activation x and adds the variance x²·p/(1 − p). */
-export const varianceAdded = defineClaim({
+export const varianceAdded: Claim<Values> = defineClaim({
   id: "variance-added",
   section: 2,
   by: "here",
@@ -189,7 +189,7 @@ export const varianceAdded = defineClaim({
 });
 
 /** A sampled average shows what shifts it by several standard errors σ/√T, and nothing less. */
-export const samplingAgrees = defineClaim({
+export const samplingAgrees: Claim<Values> = defineClaim({
   id: "sampling-agrees",
   section: 2,
   by: "here",
@@ -220,7 +220,7 @@ export const samplingAgrees = defineClaim({
 });
 
 /** After a nonlinearity, the average over training is not the inference output. */
-export const throughNonlinearity = defineClaim({
+export const throughNonlinearity: Claim<Values> = defineClaim({
   id: "through-nonlinearity",
   section: 2,
   by: "article",
