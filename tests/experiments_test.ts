@@ -5,7 +5,6 @@ import { printArticle } from "../lib/article/print.ts";
 import { comparisonLines } from "../lib/article/block1.ts";
 import { compareStandardVsInverted, type Comparison } from "../lib/article/compare_standard_vs_inverted.ts";
 import { scalingMistakes } from "../lib/experiments/scaling_mistakes.ts";
-import { trainBothSchemes } from "../lib/experiments/train_both_schemes.ts";
 import {
   evaluationLoss,
   gradientDescent,
@@ -136,22 +135,6 @@ Deno.test("standard and inverted networks share weights and masks, and (1 − p)
     const [one, other] = [standard, inverted].map((net) => mseLoss(net(data.x), data.y).loss);
     assertAlmostEquals(one, other, 1e-13);
   }
-});
-
-Deno.test("with η′ = (1 − p)²·η both schemes stay one network; with any other ratio they part", () => {
-  for (const p of [0.1, 0.5, 0.7]) {
-    const at = (rateRatio: number) => trainBothSchemes({ p, seed: 3, steps: 50, rateRatio }).at(-1)!;
-    assertLess(at((1 - p) ** 2).weightGap, 50 * 100 * Number.EPSILON); // 50 steps of at most 100 roundings
-    assert(at(1).weightGap > 1e-4);
-    assert(at(1 - p).weightGap > 1e-4);
-  }
-});
-
-Deno.test("both trainings start as the same function and lower its loss", () => {
-  const history = trainBothSchemes({ steps: 100 });
-  assertEquals(history.length, 101);
-  assertAlmostEquals(history[0].standardLoss, history[0].invertedLoss, 1e-15);
-  assertLess(history[100].standardLoss, 0.8 * history[0].standardLoss);
 });
 
 Deno.test("scaling mistakes follow their products of factors once biases do not matter", () => {

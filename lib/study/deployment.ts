@@ -44,6 +44,9 @@ export type DeploymentMeasured = {
   otherAnswersReversed: number;
 };
 
+/** One run. */
+export type DeploymentRow = DeploymentSettings & DeploymentMeasured;
+
 /** How many digits are passed at once, in comparison with all 4,000. */
 export const BATCH_SIZES: readonly number[] = [1, 7, 100];
 
@@ -81,10 +84,13 @@ async function run({ seed, network, training }: DeploymentSettings): Promise<Dep
   const whole = logitsOf(model, test, n);
   const inBatches = BATCH_SIZES.map((size) => {
     const refused = size === 1 && layersOf(model, "batch norm").some((layer) => layer.training);
-    return refused ? null : compare(whole, logitsOf(model, test, size));
+    return refused ? null : compareLogits(whole, logitsOf(model, test, size));
   });
   const backwards = Array.from({ length: n }, (_, i) => n - 1 - i);
-  const inReverse = compare(inOrder(whole, backwards), logitsOf(model, selectDigits(test, backwards), n));
+  const inReverse = compareLogits(
+    inOrder(whole, backwards),
+    logitsOf(model, selectDigits(test, backwards), n),
+  );
   return {
     ok,
     stillTraining: stillTraining.length,
@@ -124,7 +130,7 @@ function layersOf(model: Sequential, which: DeploymentSettings["training"]): Lay
 }
 
 /** The logits of all digits, `size` at a time, from the same state of the model each time: its streams too. */
-function logitsOf(model: Layer, set: DigitSet, size: number): Tensor {
+export function logitsOf(model: Layer, set: DigitSet, size: number): Tensor {
   const restore = model.snapshot();
   const n = set.labels.length;
   const all = zeros([n, 10], "float32");
@@ -151,7 +157,7 @@ function inOrder(rows: Tensor, order: readonly number[]): Tensor {
 }
 
 /** Fractions of rows that differ: in any bit, and in where their largest logit is. */
-function compare(a: Tensor, b: Tensor): { otherBits: number; otherAnswers: number } {
+export function compareLogits(a: Tensor, b: Tensor): { otherBits: number; otherAnswers: number } {
   const [n, classes] = a.shape;
   const [left, right] = [classesOf(a), classesOf(b)];
   let [otherBits, otherAnswers] = [0, 0];
