@@ -24,7 +24,7 @@ import type { WhyRow } from "../study/why.ts";
 import { type Claim, defineClaim, show } from "./claim.ts";
 
 /** What a reader may change. */
-interface Values {
+export interface Values {
   /** Drop probability, in [0, 1). */
   p?: number;
   /** Seed of inputs and masks. */
@@ -35,7 +35,7 @@ interface Values {
 const asked = measuredFrameworks.frameworks.filter(({ answers }) => "rate not said" in answers);
 
 /** Inverted dropout is what the frameworks do, as far as they were asked. */
-export const invertedByDefault = defineClaim({
+export const invertedByDefault: Claim = defineClaim({
   id: "inverted-by-default",
   section: 4,
   by: "article",
@@ -65,7 +65,7 @@ export const invertedByDefault = defineClaim({
 });
 
 /** Where a call makes no sense, frameworks part. */
-export const edgesDiffer = defineClaim({
+export const edgesDiffer: Claim = defineClaim({
   id: "edges-differ",
   section: 4,
   by: "here",
@@ -91,7 +91,7 @@ export const edgesDiffer = defineClaim({
 });
 
 /** The article's network varies in training and not in evaluation. */
-export const trainingOutputsVary = defineClaim({
+export const trainingOutputsVary: Claim = defineClaim({
   id: "block2-digits",
   section: 4,
   by: "article",
@@ -135,7 +135,7 @@ async function dropouts(): Promise<
 }
 
 /** Others' code does what ours does, but for the masks. */
-export const peersAgree = defineClaim({
+export const peersAgree: Claim<Values> = defineClaim({
   id: "peers-agree",
   section: 4,
   by: "here",
@@ -170,7 +170,7 @@ export const peersAgree = defineClaim({
 });
 
 /** A seed of TensorFlow.js's layer fixes its mask for ever. */
-export const seededLayerRepeats = defineClaim({
+export const seededLayerRepeats: Claim<Values> = defineClaim({
   id: "seeded-layer-repeats",
   section: 4,
   by: "here",
@@ -211,7 +211,7 @@ export const seededLayerRepeats = defineClaim({
 });
 
 /** What it costs to read 0.2 as 0.8 depends on the data. */
-export const wrongInterpretation = defineClaim({
+export const wrongInterpretation: Claim = defineClaim({
   id: "wrong-interpretation-hurts",
   section: 4,
   by: "article",
@@ -251,7 +251,7 @@ function plusMinus({ mean, standardError }: Estimate): string {
 }
 
 /** A function hears nothing of `eval()`, and dropout that stays on costs accuracy. */
-export const functionIgnoresEval = defineClaim({
+export const functionIgnoresEval: Claim<Values> = defineClaim({
   id: "function-ignores-eval",
   section: 4,
   by: "here",

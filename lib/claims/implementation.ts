@@ -29,7 +29,7 @@ import { compareStandardVsInverted, type Comparison } from "../article/compare_s
 import { type Claim, defineClaim, show } from "./claim.ts";
 
 /** What a reader may change. */
-interface Values {
+export interface Values {
   /** Drop probability, in [0, 1). */
   p?: number;
   /** Seed of inputs and masks. */
@@ -40,7 +40,7 @@ interface Values {
 let demonstration: Comparison | undefined;
 
 /** The one scale that keeps the expected value is 1/(1 − p). */
-export const scaleIsUnique = defineClaim({
+export const scaleIsUnique: Claim<Values> = defineClaim({
   id: "scale-is-unique",
   section: 3,
   by: "article",
@@ -72,7 +72,7 @@ export const scaleIsUnique = defineClaim({
 });
 
 /** Only the mask of the forward pass makes a backward pass right. */
-export const sameMaskBackward = defineClaim({
+export const sameMaskBackward: Claim<Values> = defineClaim({
   id: "same-mask-backward",
   section: 3,
   by: "article",
@@ -105,7 +105,7 @@ export const sameMaskBackward = defineClaim({
 });
 
 /** Averaging hides a redrawn mask only from a linear loss. */
-export const redrawnOnAverage = defineClaim({
+export const redrawnOnAverage: Claim<Values> = defineClaim({
   id: "redrawn-on-average",
   section: 3,
   by: "here",
@@ -143,7 +143,7 @@ export const redrawnOnAverage = defineClaim({
 });
 
 /** The article's layer forgets, when its mode is changed, what its last forward pass did. */
-export const backwardKeepsItsPass = defineClaim({
+export const backwardKeepsItsPass: Claim<Values> = defineClaim({
   id: "backward-keeps-its-pass",
   section: 3,
   by: "article",
@@ -175,7 +175,7 @@ export const backwardKeepsItsPass = defineClaim({
 });
 
 /** Noise averages out over entries only where each has a draw of its own. */
-export const noiseAveragesOut = defineClaim({
+export const noiseAveragesOut: Claim<Values> = defineClaim({
   id: "noise-averages-out",
   section: 3,
   by: "here",
@@ -208,7 +208,7 @@ export const noiseAveragesOut = defineClaim({
 });
 
 /** The article's demonstration comes out as printed, and as 10,000 masks leave it. */
-export const digitsReproduced = defineClaim({
+export const digitsReproduced: Claim = defineClaim({
   id: "digits-reproduced",
   section: 3,
   by: "article",
@@ -251,7 +251,7 @@ function independentErrors(): number {
 }
 
 /** The two inference passes that the article calls equivalent differ by a factor of two. */
-export const equivalentResults = defineClaim({
+export const equivalentResults: Claim = defineClaim({
   id: "equivalent-results",
   section: 3,
   by: "article",
