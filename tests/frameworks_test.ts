@@ -1,4 +1,4 @@
-/** The frameworks' conventions, and what mistakes with them cost. */
+/** The conventions of the frameworks, as adapters. */
 
 import {
   assert,
@@ -17,7 +17,6 @@ import {
   tfjsDropout,
   torchDropout,
 } from "../lib/frameworks/mod.ts";
-import { type DropoutMistake, dropoutMistakes } from "../lib/experiments/dropout_mistakes.ts";
 import {
   applyMask,
   defaultRng,
@@ -291,36 +290,4 @@ Deno.test("with PyTorch's stream, torchDropout keeps the fraction that F.dropout
   for (let pass = 0; pass < 10; pass++) torchDropout(ones([32, 256]), { rng });
   const dropped = torchDropout(ones([32, 784]), { rng });
   assertEquals(dropped.data.filter((value) => value !== 0).length / dropped.size, functional.keptFraction);
-});
-
-const RATES = [0, 0.2, 0.8];
-const networks = dropoutMistakes({ rates: RATES, seeds: [7, 8, 9, 10, 11, 12], passes: 4 });
-const at = (rate: number): DropoutMistake[] => networks.filter((network) => network.rate === rate);
-
-Deno.test("without dropout, leaving it on changes nothing", () => {
-  for (const { evalAccuracy, leftOnAccuracy, changedAnswers } of at(0)) {
-    assertLess(Math.abs(evalAccuracy - leftOnAccuracy), 1e-12);
-    assertEquals(changedAnswers, 0);
-    assert(evalAccuracy > 0.5, "it has learned: chance is 0.25");
-  }
-});
-
-Deno.test("on other seeds than the notebook's, too, a misread rate costs accuracy, and so does dropout left on", () => {
-  // Twelve comparisons of twelve: by chance in 1 of 4096 runs.
-  at(0.2).forEach((meant, i) => assert(meant.evalAccuracy > at(0.8)[i].evalAccuracy));
-  for (const { evalAccuracy, leftOnAccuracy, changedAnswers } of [...at(0.2), ...at(0.8)]) {
-    assert(evalAccuracy > leftOnAccuracy);
-    assert(changedAnswers > 0);
-  }
-});
-
-Deno.test("the experiment repeats itself, and the number of passes does not change what was trained", () => {
-  const again = dropoutMistakes({ rates: [0.2], seeds: [7], passes: 2 });
-  assertEquals(again[0].evalAccuracy, at(0.2)[0].evalAccuracy);
-  assertEquals(dropoutMistakes({ rates: [0.2], seeds: [7], passes: 2 }), again);
-  // The fault: another seed is another network.
-  assertNotEquals(
-    dropoutMistakes({ rates: [0.2], seeds: [8], passes: 2 })[0].evalAccuracy,
-    again[0].evalAccuracy,
-  );
 });
