@@ -144,8 +144,8 @@ export const gradientVarianceGrows = defineClaim({
     summary:
       `a given entry's variance is g²·p/(1 − p), proved; the article's standard deviations ${
         spreads.map(({ stdGrad }) => stdGrad.toFixed(6)).join(", ")
-      } are within 4.5 SE of it; in the study's networks the noise from the masks grows from each of four rates to the ` +
-      `next, in all ${networks.length} settings`,
+      } are within 4.5 SE of it; in the study's networks the noise from the masks grows from each of four ` +
+      `rates to the next, in all ${networks.length} settings`,
   };
 });
 
@@ -154,9 +154,8 @@ export const trainedNoiseSlower = defineClaim({
   id: "trained-noise-slower",
   section: 5,
   by: "here",
-  claim:
-    "In networks trained at each p, the gradient's noise from the masks grows slower than p/(1 − p); put into " +
-    "networks trained without dropout, it grows faster.",
+  claim: "In networks trained at each p, the gradient's noise from the masks grows slower than p/(1 − p); " +
+    "put into networks trained without dropout, it grows faster.",
   holds: "holds if",
   known: "tested",
   but: "Found for the study's two problems and two budgets, trained with SGD, from p = 0.1 to 0.8.",
@@ -183,19 +182,21 @@ export const lowerLearningRate = defineClaim({
   holds: "holds if",
   known: "tested",
   but:
-    "For SGD at the study's p = 0.8, on both problems; at 0.5 it depends on the problem, and Adam's best rate rises " +
-    "on digits. That the gradient's noise is the reason was not shown.",
+    "For SGD at the study's p = 0.8, on both problems; at 0.5 plain SGD's limit is lower on the small problem only, " +
+    "and at 0.8 Adam's best rate is higher on digits. That the gradient's noise is the reason was not shown.",
 }, async () => {
   const limits = summarizeStability(await readStudy<StabilityRow>("stability"));
   const cells = summarizeOptimizers(await readStudy<OptimizerRow>("optimizers"));
   const atMost = limits.filter(({ p }) => p === 0.8).map(({ shift }) => shift!);
   const bestRates = cells.filter((c) => c.p === 0.8 && c.optimizer === "SGD").map((c) => c.rateShift!);
-  const atHalf = limits.filter((c) => c.p === 0.5 && c.optimizer === "SGD" && c.problem === "digits");
+  const atHalf = limits.filter((cell) => cell.p === 0.5 && cell.optimizer === "SGD");
   const adam = find(cells, "digits", 300, 0.8, "Adam").rateShift!;
   return {
-    // All have to be lower, so that the least sure one bounds the chance of an error: below 1 % with 10 seeds.
+    // All have to be lower: the least sure one bounds the chance of an error, below 1 % with 10 seeds.
     supports: [...atMost, ...bestRates].every((shift) => standardErrors(shift) < -3) &&
-      atHalf.every(({ shift }) => shift!.mean > 0) && standardErrors(adam) > 3,
+      atHalf.every(({ problem, shift }) =>
+        problem === "digits" ? shift!.mean > 0 : standardErrors(shift!) < -3
+      ) && standardErrors(adam) > 3,
     summary:
       `the study's largest rates that work are ${range(atMost)} doublings lower at p = 0.8 than without ` +
       `dropout (${atMost.length} settings, SGD with and without momentum), SGD's best rates ${
@@ -216,8 +217,8 @@ export const adamHelps = defineClaim({
   holds: "holds if",
   known: "tested",
   but:
-    "Beside SGD without momentum at the study's p = 0.8, each at its best rate, it ends lower; without dropout it does so " +
-    "as well in some settings.",
+    "At the study's p = 0.8, each at its best rate, it ends lower than SGD without momentum; but in some settings " +
+    "without dropout, too, so that it is no remedy for dropout in particular.",
 }, async () => {
   const cells = summarizeOptimizers(await readStudy<OptimizerRow>("optimizers"));
   const against = (p: number) =>
@@ -244,31 +245,32 @@ export const adamAdaptsToNoise = defineClaim({
   holds: "false",
   known: "tested",
   but:
-    "Its steps shrink as the variance grows, by √(1 − p) for a constant gradient, but it can want a lower rate all the " +
-    "same, and its lead over SGD need not grow with p.",
+    "Its steps shrink as the variance grows, by √(1 − p) for a constant gradient; but in one of the study's four " +
+    "settings it wants a lower rate itself, and in three its lead over SGD does not grow with p.",
 }, async ({ p = 0.5, seed = 42 }: { p?: number; seed?: number } = {}) => {
   const { mean, standardError } = meanAdamStep(p, seed);
-  // The average square varies from step to step, and has the step's own square in it: both of the order (1 − β₂)·p/(1 − p).
+  // The average square varies, and has the step's own square in it: both are of the order of (1 − β₂)·p/(1 − p).
   const close = Math.abs(mean / Math.sqrt(1 - p) - 1) <
     4.5 * standardError / Math.sqrt(1 - p) + 0.001 * p / (1 - p) + 1e-6;
   const cells = summarizeOptimizers(await readStudy<OptimizerRow>("optimizers"));
   const [without, high] = [0, 0.8].map((p) => find(cells, "small", 800, p, "Adam"));
-  const { keptRateCosts, againstSgdGrows } = high;
+  const factor = Math.exp(high.keptRateCosts!.mean);
+  const leads = cells.filter((cell) => cell.optimizer === "Adam" && cell.p === 0.8);
+  const growing = leads.filter((cell) => standardErrors(cell.againstSgdGrows!) < -3).length;
   return {
-    supports: close && high.lr < without.lr && standardErrors(keptRateCosts!) > 4.5 &&
-      againstSgdGrows!.mean > 0,
+    supports: close && high.lr < without.lr && standardErrors(high.keptRateCosts!) > 4.5 && growing === 1,
     summary:
       `through masks at p = ${p} Adam's mean step on a constant gradient is ${show(mean, 3)} of its rate ` +
       `(√(1 − p) = ${
         show(Math.sqrt(1 - p), 3)
-      }); on the study's small problem its best rate falls from ${without.lr} to ` +
-      `${high.lr} at p = 0.8, keeping the former makes the loss ${
-        show(Math.exp(keptRateCosts!.mean), 3)
-      } times as high (10 seeds), and its lead over SGD does not grow`,
+      }); on the study's small problem with 800 steps its best rate is ` +
+      `${without.lr} without dropout and ${high.lr} at p = 0.8, where keeping the former makes the loss ` +
+      `${show(factor, 3)} times as high; its lead over SGD grows by 3 SE or more in ${growing} of ` +
+      `${leads.length} settings`,
   };
 });
 
-/** The mean of Adam's steps with β₁ = 0, as a share of its rate, when each of 400 entries of a gradient of 1 is dropped by itself. */
+/** The mean step of Adam with β₁ = 0, as a share of its rate, on 400 gradients of 1 that pass dropout. */
 function meanAdamStep(p: number, seed: number): { mean: number; standardError: number } {
   const [entries, settling, steps] = [400, 1000, 1000];
   const [parameter] = parametersFrom({ weight: zeros([entries]) });
