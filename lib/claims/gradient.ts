@@ -82,8 +82,8 @@ export const gradientMeanPreserved = defineClaim({
   return {
     supports: proved && kept <= rounding && shrunk <= rounding,
     summary:
-      `over all 32 masks of the article's gradient at p = ${p}, each entry's mean is the entry, up to a ` +
-      `relative ${show(kept, 2)}; without the scale it is ${
+      `over all 32 masks of the article's gradient at p = ${p}, the mean of each entry is the entry, up to a ` +
+      `rounding of ${show(kept, 2)}; without the scale it is ${
         show(1 - p)
       } times the entry; proved for any entry`,
   };
