@@ -33,18 +33,26 @@ import { type Estimate, estimate, readStudy, selectRows } from "../study/mod.ts"
 import { groupRows } from "../study/rows.ts";
 import { type Claim, defineClaim, show } from "./claim.ts";
 
+/** What a reader may change. */
+export interface Values {
+  /** Drop probability, in [0, 1). */
+  p?: number;
+  /** Seed of gradients and masks. */
+  seed?: number;
+}
+
 /** The article's gradient. */
 const gradOutput = tensor([0.1, 0.2, 0.3, 0.4, 0.5]);
 
 /** Dropout's derivative is the mask times the scale: backwards it does what it did forwards. */
-export const gradientFormula = defineClaim({
+export const gradientFormula: Claim<Values> = defineClaim({
   id: "gradient-formula",
   section: 5,
   by: "article",
   claim: "The gradient of x·m/(1 − p) with respect to x is m/(1 − p): same mask, same scale.",
   holds: "holds",
   known: "proved",
-}, ({ p = 0.5, seed = 42 }: { p?: number; seed?: number } = {}) => {
+}, ({ p = 0.5, seed = 42 }: Values = {}) => {
   const { proved } = proveEqual(derivative("x*m/(1-p)", "x"), "m/(1-p)");
   const n = 50;
   const rng = defaultRng(seed);
@@ -62,14 +70,14 @@ export const gradientFormula = defineClaim({
 });
 
 /** The scale keeps the expectation of each entry of a given gradient. */
-export const gradientMeanPreserved = defineClaim({
+export const gradientMeanPreserved: Claim<Values> = defineClaim({
   id: "gradient-mean-preserved",
   section: 5,
   by: "article",
   claim: "Without the scale, gradients would be smaller on average; with it, their expectation is kept.",
   holds: "holds",
   known: "enumerated",
-}, ({ p = 0.5 }: { p?: number } = {}) => {
+}, ({ p = 0.5 }: Values = {}) => {
   const { proved } = proveEqual(bernoulliExpectation("g*m/(1-p)", "m", "1-p"), "g");
   const ratios = (scale: number) => {
     const { data } = exactExpectation((mask) => applyMask(gradOutput, mask, scale), 5, p).mean;
@@ -90,7 +98,7 @@ export const gradientMeanPreserved = defineClaim({
 });
 
 /** The norm of a gradient is not preserved: its square grows by 1/(1 − p). */
-export const gradientNormPreserved = defineClaim({
+export const gradientNormPreserved: Claim<Values> = defineClaim({
   id: "gradient-norm-preserved",
   section: 5,
   by: "article",
@@ -98,7 +106,7 @@ export const gradientNormPreserved = defineClaim({
   holds: "false",
   known: "enumerated",
   but: "It preserves the expectation of each entry; the norm grows, with E‖g′‖² = ‖g‖²/(1 − p).",
-}, ({ p = 0.5 }: { p?: number } = {}) => {
+}, ({ p = 0.5 }: Values = {}) => {
   const { proved } = proveEqual(bernoulliExpectation("(g*m/(1-p))^2", "m", "1-p"), "g^2/(1-p)");
   const norm = Math.sqrt(squaredNorm(gradOutput));
   const expected = (p: number, of: (squared: number) => number) =>
@@ -117,7 +125,7 @@ export const gradientNormPreserved = defineClaim({
 });
 
 /** Dropout's masks make a gradient vary, the more the higher the rate. */
-export const gradientVarianceGrows = defineClaim({
+export const gradientVarianceGrows: Claim = defineClaim({
   id: "gradient-variance-grows",
   section: 5,
   by: "article",
@@ -150,7 +158,7 @@ export const gradientVarianceGrows = defineClaim({
 });
 
 /** In networks it matters whether they were trained with the dropout that makes the noise. */
-export const trainedNoiseSlower = defineClaim({
+export const trainedNoiseSlower: Claim = defineClaim({
   id: "trained-noise-slower",
   section: 5,
   by: "here",
@@ -174,7 +182,7 @@ export const trainedNoiseSlower = defineClaim({
 });
 
 /** The article's first advice, and when the study bears it out. */
-export const lowerLearningRate = defineClaim({
+export const lowerLearningRate: Claim = defineClaim({
   id: "lower-learning-rate",
   section: 5,
   by: "article",
@@ -209,7 +217,7 @@ export const lowerLearningRate = defineClaim({
 });
 
 /** The article's second advice, and when the study bears it out. */
-export const adamHelps = defineClaim({
+export const adamHelps: Claim = defineClaim({
   id: "adam-helps",
   section: 5,
   by: "article",
@@ -240,7 +248,7 @@ export const adamHelps = defineClaim({
 });
 
 /** The article's reason for its second advice: Adam's steps do shrink, but that does not replace a lower rate. */
-export const adamAdaptsToNoise = defineClaim({
+export const adamAdaptsToNoise: Claim<Values> = defineClaim({
   id: "adam-adapts-to-noise",
   section: 5,
   by: "article",
@@ -250,7 +258,7 @@ export const adamAdaptsToNoise = defineClaim({
   but:
     "Its mean step shrinks as the variance grows, by a factor √(1 − p) for a constant gradient; but in one of the study's four " +
     "settings it wants a lower rate itself at p = 0.8, and in three its lead over SGD is no larger there.",
-}, async ({ p = 0.5, seed = 42 }: { p?: number; seed?: number } = {}) => {
+}, async ({ p = 0.5, seed = 42 }: Values = {}) => {
   const { mean, standardError } = meanAdamStep(p, seed);
   // The average square varies, and has the step's own square in it: both are of the order of (1 − β₂)·p/(1 − p).
   const close = Math.abs(mean / Math.sqrt(1 - p) - 1) <
