@@ -254,6 +254,8 @@ Deno.test("rates are chosen by validation loss, and test losses are compared at 
   assertAlmostEquals(adam.againstSgd!.mean, Math.log(0.2 / 0.4), 1e-15);
   assertAlmostEquals(adamDropped.againstSgd!.mean, Math.log(0.15 / 0.6), 1e-15);
   assertAlmostEquals(adamDropped.againstSgdGrows!.mean, Math.log(0.25 / 0.5), 1e-15);
+  assertAlmostEquals(sgdDropped.keptRateCosts!.mean, Math.log(0.8 / 0.6), 1e-15);
+  assertEquals([adamDropped.keptRateCosts!.mean, sgd.keptRateCosts], [0, null]);
   assertEquals([sgd.failingRates, adam.failingRates, sgd.againstSgd, sgd.rateShift], [1, 0, null, null]);
 });
 

@@ -270,6 +270,8 @@ export type OptimizerCell = {
   againstSgd: Estimate | null;
   /** The same minus that without dropout: below zero if dropout makes the optimizer's advantage larger. */
   againstSgdGrows: Estimate | null;
+  /** How much higher the loss is at the rate that is best without dropout: the mean of ln, paired by seed. */
+  keptRateCosts: Estimate | null;
   /** At how many of the seven rates half of the trainings or more failed. */
   failingRates: number;
 };
@@ -288,6 +290,7 @@ export function summarizeOptimizers(runs: readonly OptimizerRow[]): OptimizerCel
     const rate = estimate(own, logRate);
     const withoutDropout = selectRows(rows, { problem, steps, p: 0, optimizer });
     const ratios = (rate: number) => logRatios(selectRows(rows, { problem, steps, p: rate }), optimizer);
+    const kept = selectRows(group, { lr: atBestRate(withoutDropout)[0].lr });
     return {
       problem,
       steps,
@@ -303,6 +306,7 @@ export function summarizeOptimizers(runs: readonly OptimizerRow[]): OptimizerCel
       againstSgdGrows: optimizer === "SGD" || p === 0
         ? null
         : estimateDifference(ratios(p), ratios(0), ({ ratio }) => ratio),
+      keptRateCosts: p === 0 ? null : estimateDifference(kept, chosen, (row) => Math.log(row.testLoss)),
       failingRates: groupRows(group, "lr").filter((runs) =>
         runs.filter(({ failed }) => failed).length >= runs.length / 2
       )
