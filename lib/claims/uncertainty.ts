@@ -29,7 +29,7 @@ const MANY = 4.5;
 const [DATA, HOLE, OUTSIDE] = REGIONS.map((_, i) => i);
 
 /** The article's outlook: passes with dropout on give estimates of uncertainty. */
-export const uncertaintyEstimates = defineClaim({
+export const uncertaintyEstimates: Claim = defineClaim({
   id: "uncertainty-estimates",
   section: 8,
   by: "article",
@@ -70,7 +70,7 @@ export const uncertaintyEstimates = defineClaim({
 });
 
 /** How far ± 2 spreads reaches depends on the region and on p: it is a band of no fixed level. */
-export const twoSpreads = defineClaim({
+export const twoSpreads: Claim = defineClaim({
   id: "two-spreads-no-fixed-level",
   section: 8,
   by: "here",
@@ -103,7 +103,7 @@ export const twoSpreads = defineClaim({
 });
 
 /** The spread among the samples stays the same, however many there are. */
-export const spreadIgnoresSamples = defineClaim({
+export const spreadIgnoresSamples: Claim = defineClaim({
   id: "spread-ignores-samples",
   section: 8,
   by: "here",
@@ -133,7 +133,7 @@ export const spreadIgnoresSamples = defineClaim({
 });
 
 /** Gal and Ghahramani's τ, for inverted dropout and the mean squared error. */
-export const modelPrecision = defineClaim({
+export const modelPrecision: Claim<{ p?: number; n?: number }> = defineClaim({
   id: "model-precision",
   section: 8,
   by: "here",
@@ -161,7 +161,7 @@ export const modelPrecision = defineClaim({
 });
 
 /** Whether passes are better calibrated than one evaluation depends on the number of digits. */
-export const calibratesDigits = defineClaim({
+export const calibratesDigits: Claim = defineClaim({
   id: "calibrates-digits",
   section: 8,
   by: "here",
@@ -191,7 +191,7 @@ export const calibratesDigits = defineClaim({
 });
 
 /** Batch normalization in training mode mixes the inputs of a batch. */
-export const batchNormStays = defineClaim({
+export const batchNormStays: Claim<{ p?: number; seed?: number }> = defineClaim({
   id: "bn-stays-in-evaluation",
   section: 8,
   by: "here",
@@ -236,7 +236,7 @@ export const batchNormStays = defineClaim({
 });
 
 /** The article's last word on the Bayesian view. */
-export const explainsWhyItWorks = defineClaim({
+export const explainsWhyItWorks: Claim = defineClaim({
   id: "explains-why-it-works",
   section: 8,
   by: "article",
