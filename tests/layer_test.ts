@@ -118,6 +118,17 @@ Deno.test("a dropout of one's own fits Sequential, train and eval, gradcheck, dr
   }
 });
 
+Deno.test("dropoutOnly puts dropout layers, and nothing else, into training mode, however deep they lie", () => {
+  const rng = defaultRng(1);
+  const [norm, dropout] = [new BatchNorm(4), new InvertedDropout(0.5, { seed: 1 })];
+  const model = new Sequential(new Linear(1, 4, { rng }), new Sequential(norm, dropout));
+  dropoutOnly(model);
+  assertEquals([dropout.training, norm.training, model.training], [true, false, false]);
+  const before = norm.runningVar!.clone();
+  model(normals([8, 1], 1));
+  assertEquals(norm.runningVar, before);
+});
+
 Deno.test("its noise has mean 1 and variance p/(1 − p)", () => {
   const x = ones([400, 500]);
   for (const seed of SEEDS) {

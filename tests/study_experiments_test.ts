@@ -33,7 +33,6 @@ import {
   tensor,
   zeros,
 } from "../lib/mod.ts";
-import { truth } from "../lib/experiments/mc_dropout.ts";
 import type { Data } from "../lib/experiments/two_layer_net.ts";
 import * as norms from "../lib/study/batch_norm.ts";
 import * as coverage from "../lib/study/coverage.ts";
@@ -516,7 +515,7 @@ Deno.test("coverage counts inputs, region by region, and the regions are those o
   const inputs = [-2, -1, -0.5, -0.3, -0.29, 0, 0.24, 0.25, 0.9, 0.91];
   const predict = (shift: number, spread: number) =>
     coverage.compareWithTruth(
-      inputs.map((input) => ({ input, mean: truth(input) + (input === 0 ? 10 : shift), spread })),
+      inputs.map((input) => ({ input, mean: coverage.truth(input) + (input === 0 ? 10 : shift), spread })),
       x,
       0.03 ** 2,
       1,
@@ -540,7 +539,7 @@ Deno.test("noisy samples are covered as often as normal numbers lie within two d
   for (const seed of [1, 2, 3]) {
     const predict = (noise: number) =>
       coverage.compareWithTruth(
-        inputs.map((input) => ({ input, mean: truth(input), spread: 0 })),
+        inputs.map((input) => ({ input, mean: coverage.truth(input), spread: 0 })),
         x,
         noise,
         seed,

@@ -19,6 +19,7 @@ import { frameworkClaims } from "./frameworks.ts";
 import { gradientClaims } from "./gradient.ts";
 import { implementationClaims } from "./implementation.ts";
 import { originalClaims } from "./original.ts";
+import { uncertaintyClaims } from "./uncertainty.ts";
 
 export {
   type Claim,
@@ -38,6 +39,7 @@ export const claims: readonly Claim[] = [
   ...gradientClaims,
   ...batchNormClaims,
   ...determinismClaims,
+  ...uncertaintyClaims,
 ];
 
 /** The notebook of each section, from 1; the name of a file in `notebooks/`, without `.ipynb`. */

@@ -2,8 +2,8 @@
  * Does the spread of Monte Carlo dropout tell how wrong a network is? Coverage and spread in regression, by the number of
  * samples, with the weight decay that belongs to the noise, and beside an ensemble.
  *
- * The problem is that of `lib/experiments/mc_dropout.ts`: x + 0.3·sin(2πx) with noise of 0.03, sampled in ±[0.2, 1]. Networks
- * of 1–64–64–1 learn it in 1,000 steps of Adam of at most 40 samples each, whose length falls to 0 in the second half.
+ * The problem is x + 0.3·sin(2πx) with noise of 0.03, sampled in ±[0.2, 1]. Networks of 1–64–64–1 learn it in 1,000 steps of
+ * Adam of at most 40 samples each, whose length falls to 0 in the second half.
  *
  * Sources: Gal and Ghahramani 2016, "Dropout as a Bayesian Approximation"; Lakshminarayanan et al. 2017, "Simple and Scalable
  * Predictive Uncertainty Estimation using Deep Ensembles" (whose networks also predict the noise; these do not).
@@ -12,7 +12,6 @@
 
 import { checkOptions, checkRange } from "../check.ts";
 import type { Data } from "../experiments/two_layer_net.ts";
-import { truth } from "../experiments/mc_dropout.ts";
 import { checkDropProbability } from "../mask.ts";
 import {
   Adam,
@@ -64,6 +63,11 @@ export type CoverageRow = CoverageSettings & CoverageResult;
 
 /** Between the samples; in the hole that they leave in the middle, which is different for each seed; beyond them. */
 export const REGIONS = ["data", "hole", "outside"] as const;
+
+/** The function behind the samples. */
+export function truth(x: number): number {
+  return x + 0.3 * Math.sin(2 * Math.PI * x);
+}
 
 /** Standard deviation of the samples' noise. */
 const NOISE = 0.03;
