@@ -246,7 +246,7 @@ Deno.test("the characters <, & and > survive in titles, captions, labels and tex
 // What cells show
 
 Deno.test("outside a kernel, every output is an error that says so", async () => {
-  const message = "figure, show, tex, table, claim and progress work in a notebook's Deno kernel only";
+  const message = "figure, slider, show, tex, table, claim and progress work in a notebook's Deno kernel only";
   for (const output of [() => show(1), () => tex("x"), () => display({}), () => figure(OPTIONS)]) {
     await assertRejects(output, Error, message);
   }
