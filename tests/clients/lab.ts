@@ -37,7 +37,7 @@ export interface ShownCell {
   /** How many formulas were typeset, and how many outputs are formulas. */
   formulas: number;
   formulaOutputs: number;
-  /** Formulas with an error, and TeX that was not typeset. */
+  /** Formulas with an error, or with a command that MathJax does not know, and TeX that was not typeset. */
   badFormulas: string[];
   /** Errors of the cell, or of what shows it. */
   errors: string[];
@@ -125,7 +125,7 @@ export class OpenNotebook {
         formulas: all("mjx-container").length,
         formulaOutputs: all(formulas).length,
         badFormulas: [
-          ...all("mjx-merror, [data-mjx-error]").map((e) => e.textContent),
+          ...all("mjx-merror, [data-mjx-error], mtext[mathcolor=red]").map((e) => e.textContent),
           ...texts.map((e) => e.innerText.match(/\\$[^$\\n]+\\$/)?.[0]).filter((text) => text),
         ],
         errors: all("[data-mime-type*=error], [data-mime-type*=stderr], .jp-RenderedHTMLCommon .jp-mod-error")
