@@ -68,7 +68,7 @@ for (const path of await findNotebooks([], NOTEBOOKS)) {
     });
     await t.step("Run All gives the outputs of the file", async () => {
       await notebook.runAll();
-      assertSameOutputs(JSON.stringify(await notebook.content()), text);
+      assertSameOutputs(JSON.stringify(await notebook.content()), text, file);
     });
     await t.step("after Run All, in dark colours: all is there", async () => {
       await notebook.setTheme("JupyterLab Dark");

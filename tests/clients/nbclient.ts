@@ -24,7 +24,11 @@ Deno.test(`nbclient: every notebook ${RUNS} times, with all outputs, in valid fi
   for (let i = 1; i <= RUNS; i++) {
     for (const name of names) {
       const [actual, expected] = [join(out, String(i), name), join(NOTEBOOKS, name)];
-      count += assertSameOutputs(await Deno.readTextFile(actual), await Deno.readTextFile(expected));
+      count += assertSameOutputs(
+        await Deno.readTextFile(actual),
+        await Deno.readTextFile(expected),
+        `${name}, run ${i}`,
+      );
     }
   }
   console.log(`${count} outputs of ${RUNS * names.length} runs, none missing`);
@@ -33,12 +37,16 @@ Deno.test(`nbclient: every notebook ${RUNS} times, with all outputs, in valid fi
 Deno.test("an output that is missing, or another one, would be noticed", async () => {
   const [path] = await findNotebooks(["03"], NOTEBOOKS);
   const text = await Deno.readTextFile(path);
-  assertGreater(assertSameOutputs(text, text), 0);
+  assertGreater(assertSameOutputs(text, text, "03"), 0);
   const { cells, ...rest } = parseNotebook(text);
   const last = cells.findLastIndex(({ outputs }) => Array.isArray(outputs) && outputs.length > 0);
   const lost = cells.map((cell, i) => i === last ? { ...cell, outputs: [] } : cell);
-  assertThrows(() => assertSameOutputs(serializeNotebook({ ...rest, cells: lost }), text), Error, "outputs");
+  assertThrows(
+    () => assertSameOutputs(serializeNotebook({ ...rest, cells: lost }), text, "03"),
+    Error,
+    "outputs",
+  );
   const changed = text.replace("Dropout probability must be in [0, 1), got 1", "got 2");
   assertEquals(changed === text, false);
-  assertThrows(() => assertSameOutputs(changed, text), Error);
+  assertThrows(() => assertSameOutputs(changed, text, "03"), Error);
 });

@@ -15,12 +15,20 @@ export function outputsOf(notebook: string): JsonObject[] {
 /**
  * Asserts that two notebooks have the same outputs: none is missing, and none has come.
  *
+ * @param name Which notebook it is, for the message.
  * @returns How many there are.
  */
-export function assertSameOutputs(actual: string, expected: string): number {
+export function assertSameOutputs(actual: string, expected: string, name: string): number {
   const [one, other] = [outputsOf(actual), outputsOf(expected)];
-  const count = (cells: JsonObject[]) => cells.map(({ outputs }) => (outputs as JsonObject[]).length);
-  assertEquals(count(one), count(other), "outputs of each cell");
-  assertEquals(one, other);
-  return count(other).reduce((sum, length) => sum + length, 0);
+  assertEquals(one.length, other.length, `code cells of ${name}`);
+  let count = 0;
+  for (const [i, { outputs }] of other.entries()) {
+    const [got, wanted] = [one[i].outputs as unknown[], outputs as unknown[]];
+    const message = `${name}, code cell ${i + 1} has ${got.length} outputs, not ${wanted.length}:\n` +
+      got.map((output) => JSON.stringify(output).slice(0, 200)).join("\n");
+    assertEquals(got.length, wanted.length, message);
+    assertEquals(one[i], other[i], `${name}, code cell ${i + 1}`);
+    count += wanted.length;
+  }
+  return count;
 }
