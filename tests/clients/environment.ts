@@ -22,11 +22,14 @@ export async function needChromium(): Promise<string> {
 
 /**
  * The folder of programs of a Python environment with what requirements.txt names: made once, and kept in the
- * system's temporary folder until the list changes.
+ * system's temporary folder until that changes.
  */
 export async function needPython(): Promise<string> {
   const list = join(import.meta.dirname!, "requirements.txt");
-  const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(list));
+  const contents = await Promise.all(
+    [list, join(PROJECT, ".binder", "requirements.txt")].map((path) => Deno.readTextFile(path)),
+  );
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(contents.join()));
   const key = new Uint8Array(digest, 0, 4).toHex();
   const environment = join(tmpdir(), `clients_python_${key}`);
   const programs = join(environment, "bin");
@@ -70,14 +73,17 @@ export class Place implements AsyncDisposable {
   readonly path: string;
   /** The copy of the project, a git repository with one commit. */
   readonly clone: string;
-  /** The variables that keep Jupyter's files in here, and make it find the kernel. */
-  readonly env: Record<string, string>;
 
   private constructor(path: string) {
     this.path = path;
     this.clone = join(path, "inverted-dropout");
-    const folder = (name: string) => join(path, "jupyter", name);
-    this.env = {
+  }
+
+  /** Variables that keep Jupyter's files in here, and let programs find Jupyter and, unless they bring it, the kernel. */
+  async env(): Promise<Record<string, string>> {
+    const folder = (name: string) => join(this.path, "jupyter", name);
+    return {
+      PATH: `${await needPython()}:${Deno.env.get("PATH")}`,
       JUPYTER_CONFIG_DIR: folder("config"),
       JUPYTER_DATA_DIR: folder("data"),
       JUPYTER_RUNTIME_DIR: folder("runtime"),
@@ -151,14 +157,13 @@ export class Server implements AsyncDisposable {
 
   /** Starts a program, and waits until an address of it answers. */
   static async start(
-    program: string,
-    args: string[],
+    command: string[],
     url: string,
     options: { cwd: string; env: Record<string, string>; log: string },
   ): Promise<Server> {
     const { cwd, env, log } = options;
     const process = new Deno.Command("sh", {
-      args: ["-c", `exec "$0" "$@" > '${log}' 2>&1`, program, ...args],
+      args: ["-c", `exec "$0" "$@" > '${log}' 2>&1`, ...command],
       cwd,
       env,
       detached: true, // a process group of its own, which ends as a whole
@@ -167,7 +172,9 @@ export class Server implements AsyncDisposable {
     for (const end = Date.now() + 60_000;;) {
       const answers = await fetch(url).then(async (r) => (await r.body?.cancel(), r.ok), () => false);
       if (answers) return server;
-      if (Date.now() > end) throw new Error(`${program} did not answer within 60 s:\n${await server.log()}`);
+      if (Date.now() > end) {
+        throw new Error(`${command.join(" ")} did not answer within 60 s:\n${await server.log()}`);
+      }
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }

@@ -8,7 +8,7 @@ import { drawFigure } from "../../lib/jupyter/figure.ts";
 import { type JsonObject, parseNotebook, serializeNotebook } from "../../lib/jupyter/executor/notebook.ts";
 import { notebookText } from "../executor/helpers.ts";
 import { Browser } from "./browser.ts";
-import { needChromium, needPython, Place, run, type Server } from "./environment.ts";
+import { needChromium, Place, run, type Server } from "./environment.ts";
 import { assertPainted, OpenNotebook, SHIFTED, type ShownCell, startLab, worstDifference } from "./lab.ts";
 import { assertSameOutputs } from "./outputs.ts";
 
@@ -206,7 +206,7 @@ Deno.test("a slider: text in a notebook that is not trusted; after Run All and i
   });
   await notebook.close();
   await t.step("nbconvert's HTML", async () => {
-    const made = await run(join(await needPython(), "jupyter-nbconvert"), ["--to", "html", path], place);
+    const made = await run("jupyter-nbconvert", ["--to", "html", path], { env: await place.env() });
     assert(made.success, made.text);
     const page = await browser.page(1000, 800);
     await page.open(`file://${path.replace(".ipynb", ".html")}`);

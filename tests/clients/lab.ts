@@ -8,7 +8,7 @@ import { join } from "@std/path";
 import type { JsonObject } from "../../lib/jupyter/executor/notebook.ts";
 import { pixels } from "../png.ts";
 import type { Box, Browser, Page } from "./browser.ts";
-import { freePort, needPython, type Place, Server } from "./environment.ts";
+import { freePort, type Place, Server } from "./environment.ts";
 
 /** Options that any JupyterLab of these tests gets, also behind JupyterHub. */
 export const LAB_OPTIONS: readonly string[] = [
@@ -16,15 +16,14 @@ export const LAB_OPTIONS: readonly string[] = [
   ...(Deno.uid() === 0 ? ["--ServerApp.allow_root=True"] : []),
 ];
 
-/** Starts JupyterLab in a folder; it can be opened without a password. */
+/** `deno task lab` in the place's copy of the project; it can be opened without a password. */
 export async function startLab(place: Place): Promise<Server> {
   const port = freePort();
   const options = ["--no-browser", `--ServerApp.port=${port}`, "--IdentityProvider.token=", ...LAB_OPTIONS];
   return await Server.start(
-    join(await needPython(), "jupyter-lab"),
-    options,
+    [Deno.execPath(), "task", "lab", ...options],
     `http://127.0.0.1:${port}/lab`,
-    { cwd: place.clone, env: place.env, log: join(place.path, "lab.log") },
+    { cwd: place.clone, env: await place.env(), log: join(place.path, "lab.log") },
   );
 }
 

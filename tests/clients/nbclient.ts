@@ -17,7 +17,7 @@ Deno.test(`nbclient: every notebook ${RUNS} times, with all outputs, in valid fi
   const { success, text } = await run(
     python,
     [script, join(place.clone, "notebooks"), out, String(RUNS)],
-    { env: place.env },
+    { env: await place.env() },
   );
   assert(success, text);
   let count = 0;

@@ -203,5 +203,5 @@ function count(n: number, thing: string): string {
 }
 
 if (import.meta.main) {
-  await runCommand((signal, { write }) => main(Deno.args, { write, signal }));
+  await runCommand("2.8", (signal, { write }) => main(Deno.args, { write, signal }));
 }

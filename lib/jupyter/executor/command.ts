@@ -4,6 +4,7 @@
  * @module
  */
 import { basename, join, relative, resolve } from "@std/path";
+import { describeOldDeno } from "../version.ts";
 import { type Screen, standardScreen } from "./progress.ts";
 
 /** The command was called in a way that it does not understand; the message says what it does. */
@@ -45,14 +46,21 @@ const STOP_SIGNALS: Deno.Signal[] = Deno.build.os === "windows"
 /**
  * Runs a command, and exits with its exit code; also after Ctrl-C only when the command has cleaned up.
  *
+ * @param leastDeno The oldest Deno that the command works with, such as "2.5".
  * @param command Gets a signal that aborts, with {@linkcode Stopped} as its reason, when it shall stop, and the screen.
  */
 export async function runCommand(
+  leastDeno: string,
   command: (signal: AbortSignal, screen: Screen) => Promise<number>,
 ): Promise<never> {
   const stop = new AbortController();
   for (const name of STOP_SIGNALS) Deno.addSignalListener(name, () => stop.abort(new Stopped(name)));
   const screen = standardScreen(() => stop.abort(new Stopped("SIGPIPE")));
+  const problem = describeOldDeno(leastDeno);
+  if (problem) {
+    screen.write(`This command ${problem}.\n`);
+    Deno.exit(1);
+  }
   Deno.exit(await command(stop.signal, screen));
 }
 

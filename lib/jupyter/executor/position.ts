@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { SourceMap } from "node:module";
+import module from "node:module"; // by name, an old Deno would not even load it
 import { join, toFileUrl } from "@std/path";
 
 /** What is known about a failure beyond what the kernel says; each part may be missing. */
@@ -71,7 +71,7 @@ function readSyntaxError(stderr: string): Position {
 function mapFrame(frame: { line: number; column: number }, javaScript: string): Position {
   const encoded = javaScript.match(/\/\/# sourceMappingURL=data:application\/json;base64,(\S+)/)?.[1];
   if (!encoded) return {};
-  const map = new SourceMap(JSON.parse(atob(encoded)));
+  const map = new module.SourceMap(JSON.parse(atob(encoded)));
   const column = frame.line === 1 ? frame.column - PREFIX_LENGTH : frame.column;
   const entry = map.findEntry(frame.line - 1, Math.max(column - 1, 0));
   return "originalLine" in entry ? { line: entry.originalLine + 1 } : {};

@@ -294,5 +294,6 @@ function advice(results: readonly Result[], task: Task): string {
 }
 
 if (import.meta.main) {
-  await runCommand((signal, screen) => main(Deno.args, { screen, signal }));
+  // Its kernels would do with 2.5. Since 2.8 node:module has SourceMap, without which a failure has no line.
+  await runCommand("2.8", (signal, screen) => main(Deno.args, { screen, signal }));
 }
