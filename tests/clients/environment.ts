@@ -179,6 +179,10 @@ export class Server implements AsyncDisposable {
     }
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   async log(): Promise<string> {
     return await Deno.readTextFile(this.#log);
   }

@@ -58,19 +58,18 @@ export class OpenNotebook {
   static async open(browser: Browser, lab: string, path: string): Promise<OpenNotebook> {
     const page = await browser.page(1400, 1000, 2);
     await page.open(`${lab}/workspaces/w${crypto.randomUUID().slice(0, 8)}/tree/${path}`);
-    const notebook = new OpenNotebook(page);
-    await notebook.ready();
-    return notebook;
+    return await OpenNotebook.opened(page);
   }
 
-  /** Waits until the notebook is there, and its kernel has been chosen. */
-  async ready(): Promise<void> {
-    await this.page.until("globalThis.jupyterapp?.shell.currentWidget?.context?.isReady");
-    await this.page.evaluate(`(async () => {
+  /** The notebook that a page is about to show, when it is there and its kernel has been chosen. */
+  static async opened(page: Page): Promise<OpenNotebook> {
+    await page.until("globalThis.jupyterapp?.shell.currentWidget?.context?.isReady");
+    await page.evaluate(`(async () => {
       globalThis.panel = jupyterapp.shell.currentWidget;
       await panel.revealed;
       await panel.sessionContext.ready;
     })()`);
+    return new OpenNotebook(page);
   }
 
   /** Gives a command of JupyterLab's menus, and waits until it is done. */
