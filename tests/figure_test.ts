@@ -17,6 +17,7 @@ import {
   type FigureOptions,
   textColor,
 } from "../lib/jupyter/figure.ts";
+import { pixels } from "./png.ts";
 
 const OPTIONS: FigureOptions = {
   alt: "A line from the origin to (1, 1)",
@@ -56,41 +57,6 @@ async function shown(f: () => Promise<unknown>): Promise<Record<string, string>>
 }
 
 // Pictures
-
-/** The pixels of a PNG of 8-bit RGBA, as the renderer writes it: one row after the other, filters undone. */
-async function pixels(
-  png: Uint8Array<ArrayBuffer>,
-): Promise<{ width: number; height: number; rgba: Uint8Array }> {
-  const view = new DataView(png.buffer, png.byteOffset);
-  assertEquals(Array.from(png.slice(0, 8)), [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  const [width, height] = [view.getUint32(16), view.getUint32(20)];
-  assertEquals([png[24], png[25], png[28]], [8, 6, 0], "8 bits, RGBA, not interlaced");
-  const parts: Uint8Array<ArrayBuffer>[] = [];
-  for (let at = 8; at < png.length; at += view.getUint32(at) + 12) {
-    const type = new TextDecoder().decode(png.subarray(at + 4, at + 8));
-    if (type === "IDAT") parts.push(png.slice(at + 8, at + 8 + view.getUint32(at)));
-  }
-  const inflated = new Blob(parts).stream().pipeThrough(new DecompressionStream("deflate"));
-  const raw = new Uint8Array(await new Response(inflated).arrayBuffer());
-  const stride = 4 * width;
-  const rgba = new Uint8Array(stride * height);
-  for (let y = 0; y < height; y++) {
-    const filter = raw[y * (stride + 1)];
-    for (let i = 0; i < stride; i++) {
-      const left = i >= 4 ? rgba[y * stride + i - 4] : 0;
-      const up = y > 0 ? rgba[(y - 1) * stride + i] : 0;
-      const corner = y > 0 && i >= 4 ? rgba[(y - 1) * stride + i - 4] : 0;
-      const predicted = [0, left, up, (left + up) >> 1, paeth(left, up, corner)][filter];
-      rgba[y * stride + i] = raw[y * (stride + 1) + 1 + i] + predicted;
-    }
-  }
-  return { width, height, rgba };
-}
-
-function paeth(left: number, up: number, corner: number): number {
-  const distances = [left, up, corner].map((neighbour) => Math.abs(left + up - corner - neighbour));
-  return [left, up, corner][distances.indexOf(Math.min(...distances))];
-}
 
 /** How many dark pixels lie in the first or last `rows` rows. */
 async function ink(png: Uint8Array<ArrayBuffer>, rows: number): Promise<number> {
@@ -253,7 +219,8 @@ Deno.test("the characters <, & and > survive in titles, captions, labels and tex
 // What cells show
 
 Deno.test("outside a kernel, every output is an error that says so", async () => {
-  const message = "figure, show, tex, table, claim and progress work in a notebook's Deno kernel only";
+  const message =
+    "figure, slider, show, tex, table, claim and progress work in a notebook's Deno kernel only";
   for (const output of [() => show(1), () => tex("x"), () => display({}), () => figure(OPTIONS)]) {
     await assertRejects(output, Error, message);
   }

@@ -129,7 +129,9 @@ function kernel(): KernelSide {
     if (jupyter !== undefined) return jupyter;
   } catch { // Deno throws outside a kernel
   }
-  throw new Error("figure, show, tex, table, claim and progress work in a notebook's Deno kernel only");
+  throw new Error(
+    "figure, slider, show, tex, table, claim and progress work in a notebook's Deno kernel only",
+  );
 }
 
 /** The entries of a table as text. */

@@ -43,6 +43,7 @@ export const colors = {
 } as const;
 
 const FONT = "DejaVu Sans";
+const FAMILY = `${FONT}, sans-serif`;
 const MARGIN = 16;
 const TITLE = { size: 15, line: 20, weight: "bold", fill: "#222", unit: 10 };
 const CAPTION = { size: 11, line: 15, weight: "normal", fill: "#555", unit: 6.6 };
@@ -73,13 +74,10 @@ export function describeFigure({ alt, title, caption = "" }: FigureOptions): str
  *
  * @throws {TypeError} if alt or title is missing.
  */
-export async function drawFigure({ alt, title, caption = "", ...plot }: FigureOptions): Promise<Picture> {
-  if (!alt?.trim() || !title?.trim()) {
-    throw new TypeError("A figure needs a title, and alt: what it shows, in words");
-  }
+export async function drawFigure(options: FigureOptions): Promise<Picture> {
+  const svg = composeFigure(options);
   ready ??= initWasm(resvgWasm);
   await ready;
-  const svg = compose(title, caption, plot);
   const image = new Resvg(svg.markup, {
     font: {
       loadSystemFonts: false,
@@ -96,15 +94,33 @@ export async function drawFigure({ alt, title, caption = "", ...plot }: FigureOp
   return { png, width: svg.width, height: svg.height };
 }
 
-/** Title, drawing and caption in one SVG. */
-function compose(title: string, caption: string, plot: Plot.PlotOptions) {
+/** A figure as markup. */
+export interface Drawing {
+  /** SVG, which names the font and does not hold it: where that is missing, another one without serifs serves. */
+  markup: string;
+  /** Width in CSS pixels. */
+  width: number;
+  /** Height in CSS pixels. */
+  height: number;
+}
+
+/**
+ * Title, drawing and caption in one SVG, which is a picture in a browser, too.
+ *
+ * @throws {TypeError} if alt or title is missing.
+ */
+export function composeFigure({ alt, title, caption = "", ...plot }: FigureOptions): Drawing {
+  if (!alt?.trim() || !title?.trim()) {
+    throw new TypeError("A figure needs a title, and alt: what it shows, in words");
+  }
   const { width = 640, height = 340 } = plot;
   const titleLines = wrap(title, (width - 2 * MARGIN) / TITLE.unit);
   const captionLines = wrap(caption, (width - 2 * MARGIN) / CAPTION.unit);
   const top = 12 + titleLines.length * TITLE.line;
   const bottom = captionLines.length * CAPTION.line + (captionLines.length > 0 ? 10 : 0);
   const total = top + height + bottom;
-  const markup = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${total}">` +
+  const markup =
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${total}" viewBox="0 0 ${width} ${total}">` +
     `<rect width="100%" height="100%" fill="#fff"/>` +
     textLines(titleLines, 26, TITLE) +
     `<g transform="translate(0,${top})" color="#222" fill="#222">${drawing(plot, width, height)}</g>` +
@@ -125,7 +141,7 @@ function drawing(plot: Plot.PlotOptions, width: number, height: number): string 
     height,
     document,
     figure: false,
-    style: { fontFamily: FONT, fontSize: "12px", color: "#222", background: "#fff" },
+    style: { fontFamily: FAMILY, fontSize: "12px", color: "#222", background: "#fff" },
   } as Plot.PlotOptions);
   svg.querySelector("style")?.remove();
   for (const mark of svg.querySelectorAll('[aria-label="text"]')) darken(mark);
@@ -185,7 +201,7 @@ function alignWithTitle(label: SvgElement): void {
 
 function textLines(lines: string[], y: number, style: typeof TITLE): string {
   return lines.map((line, i) =>
-    `<text x="${MARGIN}" y="${y + i * style.line}" font-family="${FONT}" font-size="${style.size}" ` +
+    `<text x="${MARGIN}" y="${y + i * style.line}" font-family="${FAMILY}" font-size="${style.size}" ` +
     `font-weight="${style.weight}" fill="${style.fill}">${escapeXml(line)}</text>`
   ).join("");
 }
