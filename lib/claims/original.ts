@@ -41,7 +41,7 @@ const CLEAR = 4.5;
 const AMOUNTS = [250, 1000, 4000];
 
 /** Dropout makes fewer mistakes on new digits than doing nothing, early stopping and weight decay do. */
-export const dropoutHelps = defineClaim({
+export const dropoutHelps: Claim<unknown> = defineClaim({
   id: "dropout-helps",
   section: 1,
   by: "here",
@@ -82,7 +82,7 @@ export const dropoutHelps = defineClaim({
 });
 
 /** Which rates help depends on the amount of data. */
-export const ratesSuitData = defineClaim({
+export const ratesSuitData: Claim<unknown> = defineClaim({
   id: "rates-suit-data",
   section: 1,
   by: "here",
@@ -137,10 +137,13 @@ function inPoints({ mean, standardError }: Estimate): string {
   return `${(100 * mean).toFixed(2)} ± ${(100 * standardError).toFixed(2)}`;
 }
 
-/** What linear units are computed for: one has `inputs` inputs, of which dropout drops each with probability `p`. */
-interface UnitOptions {
+/** Which linear unit to visit with all masks. */
+export interface UnitOptions {
+  /** Drop probability of its inputs, in [0, 1]. Default 0.5. */
   p?: number;
+  /** How many inputs it has, at most 20. Default 10. */
   inputs?: number;
+  /** Seed of inputs and weights. Default 42. */
   seed?: number;
 }
 
@@ -159,7 +162,7 @@ function linearUnit(seed: number, inputs: number) {
 }
 
 /** Inference with (1 − p)·W gives the average of a linear layer's training outputs. */
-export const scaledWeightsMatch = defineClaim({
+export const scaledWeightsMatch: Claim<UnitOptions> = defineClaim({
   id: "scaled-weights-match",
   section: 1,
   by: "article",
@@ -184,7 +187,7 @@ export const scaledWeightsMatch = defineClaim({
 });
 
 /** A bias that is scaled like a weight puts every output off by −p·b. */
-export const biasUnscaled = defineClaim({
+export const biasUnscaled: Claim<UnitOptions> = defineClaim({
   id: "bias-unscaled",
   section: 1,
   by: "here",
@@ -209,7 +212,7 @@ export const biasUnscaled = defineClaim({
 });
 
 /** A slip in scaling grows with depth if the factor is too large, and levels off at 100 % if it is too small. */
-export const mistakesGrow = defineClaim({
+export const mistakesGrow: Claim<{ p?: number; seed?: number }> = defineClaim({
   id: "mistakes-grow",
   section: 1,
   by: "article",
@@ -243,7 +246,7 @@ export const mistakesGrow = defineClaim({
 const NETWORKS = 10;
 
 /** Weights saved for inference are not those to train on with: the loss jumps, and nothing says why. */
-export const twoCheckpoints = defineClaim({
+export const twoCheckpoints: Claim<{ p?: number; seed?: number }> = defineClaim({
   id: "two-checkpoints",
   section: 1,
   by: "article",
