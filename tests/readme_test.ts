@@ -1,6 +1,7 @@
 /** The README: one screen first, no dead link, no command that does not exist; `.ci/run` runs its `sh` blocks. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { PICTURE, readPicture } from "../lib/claims/readme.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const readme = Deno.readTextFileSync(new URL("README.md", ROOT));
@@ -13,6 +14,11 @@ Deno.test("the README is short, and begins with what it is, a picture and the co
   assert(new TextEncoder().encode(readme).length <= 12 * 1024);
   const firstScreen = readme.split("\n").slice(0, 25).join("\n");
   assertMatch(firstScreen, /^# .+\n\n[^]+!\[[^]+?\]\([^]+```sh\n/);
+});
+
+Deno.test("the README's picture is what the first notebook shows", () => {
+  assert(readme.includes(".github/why.png"));
+  assertEquals(Deno.readFileSync(PICTURE), readPicture(), "bring it up to date: deno task claims");
 });
 
 Deno.test("each block says what it is, and commands that no test runs say so", () => {

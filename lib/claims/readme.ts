@@ -1,5 +1,5 @@
 /**
- * Writes what became of the claims into the README: `deno task claims`.
+ * Writes what became of the claims into the README, and its picture: `deno task claims`.
  * @module
  */
 
@@ -23,6 +23,19 @@ export function replaceBrief(readme: string, brief: string): string {
   return `${readme.slice(0, start + BEGIN.length)}\n\n${brief}\n\n${readme.slice(end)}`;
 }
 
+/** The README's picture: what a cell of the first notebook shows, as PNG. */
+export function readPicture(): Uint8Array<ArrayBuffer> {
+  const path = new URL("../../notebooks/01_original_dropout.ipynb", import.meta.url);
+  const { cells } = JSON.parse(Deno.readTextFileSync(path)) as {
+    cells: { id: string; outputs: { data: { "image/png": string } }[] }[];
+  };
+  const [figure] = cells.find(({ id }) => id === "curve-figure")!.outputs;
+  return Uint8Array.from(atob(figure.data["image/png"]), (byte) => byte.charCodeAt(0));
+}
+
+/** Where {@linkcode readPicture}'s picture stands. */
+export const PICTURE: URL = new URL("../../.github/why.png", import.meta.url);
+
 if (import.meta.main) {
   const settled: SettledClaim[] = [];
   for (const claim of claims) {
@@ -30,8 +43,7 @@ if (import.meta.main) {
     settled.push(await claim());
   }
   const path = new URL("../../README.md", import.meta.url);
-  Deno.writeTextFileSync(
-    path,
-    replaceBrief(Deno.readTextFileSync(path), claimsInBrief(settled, "notebooks/")),
-  );
+  const brief = claimsInBrief(settled, "notebooks/");
+  Deno.writeTextFileSync(path, replaceBrief(Deno.readTextFileSync(path), brief));
+  Deno.writeFileSync(PICTURE, readPicture());
 }
