@@ -178,9 +178,9 @@ export const dropoutBeforeShifts = defineClaim({
   return {
     supports: Math.abs(before.mean - (1 - p)) < 5 * before.standardError + bias * (1 - p) &&
       Math.abs(after.mean - 1) < 5 * after.standardError + bias && next < (1 + (1 - p)) / 2,
-    summary: `at p = ${p}, variance at evaluation over running variance is ${plusMinus(before)} for ` +
+    summary: `at p = ${p}, variance at evaluation over running variance is ${plusMinus(before, 4)} for ` +
       `Dropout → BN and ${
-        plusMinus(after)
+        plusMinus(after, 4)
       } for BN → Dropout (${FEATURES} features, seed ${seed}); in a network ` +
       `with fresh weights, ${next.toFixed(3)} at the next BN`,
   };
@@ -248,7 +248,7 @@ export const varianceShiftFormula = defineClaim({
     summary: `the variance at inference is (1 − p)/(1 + p·μ²/σ²) of that in training; at p = ${p}, for ` +
       `μ²/σ² = ${kinds.map((kind) => show(distributions[kind], 3)).join(", ")}: ` +
       `${measured.map(({ theory }) => theory.toFixed(3)).join(", ")}, measured ` +
-      measured.map(({ ratio, standardError }) => plusMinus({ mean: ratio, standardError })).join(", "),
+      measured.map(({ ratio, standardError }) => plusMinus({ mean: ratio, standardError }, 4)).join(", "),
   };
 });
 
@@ -385,8 +385,8 @@ export const dropoutAfterNorm = defineClaim({
   holds: "holds if",
   known: "tested",
   but:
-    "It is the first block of the study's networks for digits; on its small problem the other order costs less there, " +
-    "and in the last block the study favours Dropout → BN, or neither.",
+    "It is the first block, on digits, at a rate of ½; on the study's small problem the other order costs less there, " +
+    "and in the last block Dropout → BN is the cheaper one, or neither.",
 }, async () => {
   const cells = (await ordersAtHalf()).filter(({ layout }) => layout === "dropout → BN");
   const gap = (problem: string, places: string) =>
