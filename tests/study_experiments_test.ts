@@ -484,6 +484,34 @@ Deno.test("the table of orders compares at the same rate: with the last place, a
   assertEquals([find("neither").againstNone, find("dropout").againstOtherOrder], [null, null]);
 });
 
+Deno.test("of each family the layout with the lowest mean validation loss counts, whatever the test says", () => {
+  const row = (
+    layout: norms.Layout,
+    p: number,
+    validationLoss: number,
+    testLoss: number,
+  ): norms.LayoutRow[] =>
+    [0, 1].map((seed) => ({
+      ...{ problem: "small" as const, layout, places: "both" as const, p, lr: 0.1, steps: 1, seed },
+      ...{ validationLoss: validationLoss + seed, testLoss: testLoss + seed, reestimated: [], ratios: [] },
+    }));
+  const cells = norms.summarizeFamilies([
+    ...row("neither", 0, 1, 10),
+    ...row("BN", 0, 1, 11),
+    ...row("dropout", 0.2, 2, 12),
+    ...row("dropout", 0.5, 1, 13),
+    ...row("dropout → BN", 0.2, 2, 1), // planted: a lower test loss where validation is worse
+    ...row("BN → dropout", 0.2, 1, 14),
+  ]);
+  assertEquals(cells.map(({ family, layout, p, loss }) => [family, layout, p, loss.mean]), [
+    ["neither", "neither", 0, 10.5],
+    ["BN", "BN", 0, 11.5],
+    ["dropout", "dropout", 0.5, 13.5],
+    ["both", "BN → dropout", 0.2, 14.5],
+  ]);
+  assertEquals(cells[3].runs.map(({ seed }) => seed), [0, 1]);
+});
+
 // Coverage
 
 Deno.test("weight decay and τ are each other's inverse, and give the loss of Gal and Ghahramani times two", () => {

@@ -6,11 +6,28 @@ import { varianceShiftLines } from "../lib/article/block4.ts";
 import {
   type Distribution,
   distributions,
+  linearShiftTheory,
   measureVarianceShift,
+  probeBatchNorms,
+  settleStatistics,
   varianceShiftTheory,
 } from "../lib/experiments/li_variance_shift.ts";
 import { analyzeVarianceShift, type Shift, type VarianceShift } from "../lib/article/variance_shift.ts";
-import { divide, mean, standardDeviation, tensor, variance } from "../lib/mod.ts";
+import {
+  BatchNorm,
+  defaultRng,
+  divide,
+  InvertedDropout,
+  Linear,
+  mean,
+  monteCarlo,
+  ReLU,
+  Sequential,
+  standardDeviation,
+  tensor,
+  variance,
+} from "../lib/mod.ts";
+import { normals } from "./helpers.ts";
 
 const read = (name: string) => Deno.readTextFileSync(new URL(`fixtures/${name}`, import.meta.url));
 const numpy = JSON.parse(read("article_block4.json"));
@@ -182,4 +199,93 @@ Deno.test("what cannot be measured is refused", () => {
   const distribution = "gamma" as Distribution;
   const known = 'must be one of normal, relu, shifted normal, uniform, got "gamma"';
   assertThrows(() => measureVarianceShift({ p: 0.5, distribution }), RangeError, known);
+});
+
+// What normalizations have learned and receive
+
+/** 100 batches of 64 samples with 32 features. */
+function* batches(seed: number) {
+  for (let i = 0; i < 100; i++) yield normals([64, 32], 1000 * seed + i);
+}
+
+Deno.test("dropout before: the ratio is 1 − p; after: 1; a rate off by 0.05 is caught", () => {
+  // n = 6400 samples. The fourth moment of a normal number after dropout is 3/(1−p) times its squared variance, so a
+  // running variance is known to √((3/(1−p) − 1)/n), that at evaluation to √(2/n); 32 independent features.
+  const bound = (p: number) => 4.5 * (1 - p) * Math.sqrt((3 / (1 - p) - 1 + 2) / 6400 / 32);
+  for (const seed of [1, 2, 3]) {
+    for (const p of [0.2, 0.5]) {
+      const ratioOf = (...layers: (BatchNorm | InvertedDropout)[]) => {
+        const model = new Sequential(...layers);
+        settleStatistics(model, batches(seed));
+        return probeBatchNorms(model, normals([6400, 32], 999 + seed))[0].ratio;
+      };
+      const before = ratioOf(new InvertedDropout(p, { rng: defaultRng(seed) }), new BatchNorm(32));
+      const after = ratioOf(new BatchNorm(32), new InvertedDropout(p, { rng: defaultRng(seed) }));
+      // 1/running is biased upward by its relative variance, below a tenth of the bound.
+      assertLess(Math.abs(before - (1 - p)), 1.1 * bound(p));
+      assertLess(Math.abs(after - 1), 1.1 * bound(0));
+      const planted = ratioOf(new InvertedDropout(p - 0.05, { rng: defaultRng(seed) }), new BatchNorm(32));
+      assert(Math.abs(planted - (1 - p)) > 1.1 * bound(p), "planted: another rate");
+    }
+  }
+});
+
+Deno.test("a probe leaves modes, statistics and momenta as they were; so does settling the momenta", () => {
+  const dropout = new InvertedDropout(0.5, { rng: defaultRng(1) });
+  const norm = new BatchNorm(32, { momentum: 0.3 });
+  const model = new Sequential(dropout.eval(), norm, new BatchNorm(32, { trackRunningStats: false }));
+  const before = norm.runningVar!.clone();
+  const probes = probeBatchNorms(model, normals([50, 32]));
+  assertEquals([dropout.training, norm.training], [false, true]);
+  assertEquals(norm.runningVar!.data, before.data);
+  assertEquals(probes.map(({ position }) => position), [1], "no running statistics, no probe");
+  settleStatistics(model, batches(1));
+  assertEquals([norm.momentum, norm.numBatchesTracked, dropout.training], [0.3, 100, true]);
+  assert(norm.runningVar!.data.some((value, i) => value !== before.data[i]));
+  assertEquals(probes[0].runningVar.data, before.data, "a copy");
+});
+
+Deno.test("theory after a linear layer: independent inputs give the law without one, at any width", () => {
+  const weight = new Linear(16, 40, { rng: defaultRng(1), bias: false }).weight;
+  const h = normals([20_000, 16]).map((value) => value + 1);
+  const theory = linearShiftTheory(weight, h, 0.5);
+  assertEquals(theory.shape, [40]);
+  // Each variance and mean square of the samples is known to about √(2/20000) = 1 %.
+  for (const value of theory.data) assertAlmostEquals(value, varianceShiftTheory(0.5, 1), 0.05);
+  assertEquals([...linearShiftTheory(weight, h, 0).data], Array(40).fill(1));
+  assertThrows(() => linearShiftTheory(weight, h, 1), RangeError, "Dropout probability must be in [0, 1)");
+});
+
+/** BN → ReLU → dropout → linear → BN with fresh weights. */
+function freshStack(p: number, seed: number): Sequential {
+  const rng = defaultRng(seed);
+  const dropout = new InvertedDropout(p, { seed });
+  const first = [new Linear(8, 16, { rng }), new BatchNorm(16), new ReLU(), dropout];
+  return new Sequential(...first, new Linear(16, 16, { rng }), new BatchNorm(16));
+}
+
+Deno.test("in a stack the first ratio is 1, the second what theory says for the weights; the law without is caught", () => {
+  for (const p of [0.2, 0.5]) {
+    const runs = Array.from({ length: 20 }, (_, seed) => {
+      const model = freshStack(p, seed);
+      settleStatistics(model, Array.from({ length: 20 }, (_, i) => normals([256, 8], 100 * seed + i)));
+      const x = normals([4096, 8], 5000 + seed);
+      const [first, second] = probeBatchNorms(model, x);
+      const layers = model.eval().children();
+      const h = layers.slice(0, 3).reduce((value, layer) => layer.forward(value), x);
+      const theory = linearShiftTheory((layers[4] as Linear).weight, h, p);
+      return {
+        first: first.ratio - 1,
+        relative: mean(divide(second.ratios, theory)) - 1,
+        second: second.ratio - 1,
+      };
+    });
+    // Student's t of 20 seeds beyond 4.5: 2.5·10⁻⁴. Batches of 256 know their own mean and variance: 2/256 allowed.
+    const isZero = (of: (run: typeof runs[number]) => number) => {
+      const { mean, standardError } = monteCarlo((i) => of(runs[i]), runs.length);
+      return Math.abs(mean) < 4.5 * standardError + 2 / 256;
+    };
+    assert(isZero((run) => run.first) && isZero((run) => run.relative));
+    assert(!isZero((run) => run.second), "planted: no shift");
+  }
 });

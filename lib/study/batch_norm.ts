@@ -11,7 +11,7 @@
  * @module
  */
 
-import { linearShiftTheory, probeBatchNorms, settleStatistics } from "../experiments/batch_norm_orders.ts";
+import { linearShiftTheory, probeBatchNorms, settleStatistics } from "../experiments/li_variance_shift.ts";
 import {
   Adam,
   BatchNorm,
@@ -355,9 +355,43 @@ export function summarizeOrders(rows: readonly LayoutRow[]): LayoutCell[] {
 
 /** The runs at the learning rate whose mean validation loss is lowest. */
 function atBestRate(rows: readonly LayoutRow[]): LayoutRow[] {
+  return lowestLoss(groupRows(rows, "lr"));
+}
+
+/** The group with the lowest mean validation loss; all have the same number of rows. */
+function lowestLoss(groups: readonly LayoutRow[][]): LayoutRow[] {
   const loss = (runs: readonly LayoutRow[]) =>
     runs.reduce((sum, row) => sum + orInfinity(row.validationLoss), 0);
-  return groupRows(rows, "lr").reduce((best, runs) => loss(runs) < loss(best) ? runs : best);
+  return groups.reduce((best, runs) => loss(runs) < loss(best) ? runs : best);
+}
+
+/** What a network may use against overfitting: neither of the two, one alone, or both. */
+export type Family = "neither" | "BN" | "dropout" | "both";
+
+/** How the best layout of a family does. */
+export type FamilyCell = Omit<LayoutSettings, "seed"> & {
+  /** Which of the two it uses. */
+  family: Family;
+  /** Test loss. */
+  loss: Estimate;
+  /** The runs, one for each seed, to be paired with others. */
+  runs: LayoutRow[];
+};
+
+/** Of each family the layout, places, rate and learning rate with the lowest mean validation loss; losses are the test's. */
+export function summarizeFamilies(rows: readonly LayoutRow[]): FamilyCell[] {
+  return groupRows(rows, "problem", "steps").flatMap((group) => {
+    const byFamily = Map.groupBy(
+      group,
+      ({ layout }): Family => layout.includes("→") ? "both" : layout as Family,
+    );
+    return (["neither", "BN", "dropout", "both"] as const).map((family): FamilyCell => {
+      const runs = lowestLoss(groupRows(byFamily.get(family)!, "layout", "places", "p", "lr"));
+      const { seed: _, validationLoss: _v, testLoss: _t, reestimated: _re, ratios: _ra, ...settings } =
+        runs[0];
+      return { ...settings, family, loss: estimate(runs, ({ testLoss }) => testLoss), runs };
+    });
+  });
 }
 
 /** The second ratio at one β. */
