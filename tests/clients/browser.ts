@@ -38,12 +38,22 @@ interface Message {
 export async function findChromium(): Promise<string | undefined> {
   const chosen = Deno.env.get("CHROMIUM");
   for (const name of chosen === undefined ? NAMES : [chosen]) {
-    const { success } = await new Deno.Command(name, { args: ["--version"], stdout: "null", stderr: "null" })
-      .output()
-      .catch(() => ({ success: false }));
-    if (success) return name;
+    if (await starts(name)) return name;
   }
   return undefined;
+}
+
+async function starts(program: string): Promise<boolean> {
+  try {
+    const { success } = await new Deno.Command(program, {
+      args: ["--version"],
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    return success;
+  } catch { // there is no such program
+    return false;
+  }
 }
 
 /** A browser without a window, with a profile of its own; disposing of it ends it. */

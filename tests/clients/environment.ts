@@ -11,10 +11,7 @@ import { findChromium } from "./browser.ts";
 /** The folder of this project. */
 export const PROJECT: string = join(import.meta.dirname!, "..", "..");
 
-/** What a missing program is called, and where it comes from. */
-const HELP = "deno task test:clients needs";
-
-/** A Chromium; without one, the tests end with a sentence. */
+/** A Chromium. @throws {Missing} if there is none. */
 export async function needChromium(): Promise<string> {
   return await findChromium() ??
     giveUp("a Chromium: install chromium or Google Chrome, or set CHROMIUM to its path");
@@ -23,6 +20,8 @@ export async function needChromium(): Promise<string> {
 /**
  * The folder of programs of a Python environment with what requirements.txt names: made once, and kept in the
  * system's temporary folder until that changes.
+ *
+ * @throws {Missing} if there is no Python, or the packages cannot be had.
  */
 export async function needPython(): Promise<string> {
   const list = join(import.meta.dirname!, "requirements.txt");
@@ -37,16 +36,18 @@ export async function needPython(): Promise<string> {
   if (await exists(done)) return programs;
   console.log(`Installing Jupyter into ${environment}, which takes a minute …`);
   const made = await run("python3", ["-m", "venv", "--clear", environment]);
-  if (!made.success) giveUp(`Python 3.10 or newer, with its module venv: ${made.text}`);
+  if (!made.success) giveUp(`Python 3.11 or newer, with its module venv: ${made.text}`);
   const installed = await run(join(programs, "python"), ["-m", "pip", "install", "--quiet", "-r", list]);
   if (!installed.success) giveUp(`the packages of tests/clients/requirements.txt: ${installed.text}`);
   await Deno.writeTextFile(done, "");
   return programs;
 }
 
+/** Something that is not on this machine; the message says what, and where it comes from. */
+class Missing extends Error {}
+
 function giveUp(what: string): never {
-  console.error(`${HELP} ${what.trim()}`);
-  Deno.exit(1);
+  throw new Missing(`deno task test:clients needs ${what.trim()}`);
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -197,4 +198,16 @@ export class Server implements AsyncDisposable {
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
+}
+
+/** Before the tests: is all there that they need? If not, a sentence says what is missing. */
+if (import.meta.main) {
+  try {
+    await needChromium();
+    await needPython();
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error;
+    console.error(error.message);
+    Deno.exit(1);
+  }
 }
