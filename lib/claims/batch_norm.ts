@@ -41,13 +41,7 @@ import {
 import { readStudy } from "../study/results.ts";
 import { type Estimate, estimateDifference } from "../study/rows.ts";
 import { bernoulliExpectation, derivative, proveEqual } from "../symbolic.ts";
-import { type Claim, defineClaim, show } from "./claim.ts";
-
-/** The rate and the seed of the notebook. */
-interface Values {
-  p?: number;
-  seed?: number;
-}
+import { type Claim, defineClaim, show, type Values } from "./claim.ts";
 
 const FEATURES = 64;
 
@@ -105,7 +99,7 @@ const range = (values: readonly number[], digits = 2) =>
   `${Math.min(...values).toFixed(digits)} to ${Math.max(...values).toFixed(digits)}`;
 
 /** The article's summary: BN → Dropout has less mismatch, as its demonstration would show. */
-export const orderMetricBlind = defineClaim({
+export const orderMetricBlind: Claim = defineClaim({
   id: "order-metric-blind",
   section: 6,
   by: "article",
@@ -158,7 +152,7 @@ function shiftWithoutNorm(p: number, seed: number): Estimate {
 }
 
 /** The article's first recommendation: batch normalization before dropout, for less mismatch of variance. */
-export const dropoutBeforeShifts = defineClaim({
+export const dropoutBeforeShifts: Claim = defineClaim({
   id: "dropout-before-bn-shifts",
   section: 6,
   by: "article",
@@ -187,7 +181,7 @@ export const dropoutBeforeShifts = defineClaim({
 });
 
 /** The article's advice for debugging: large differences between the modes point to a problematic interaction. */
-export const debuggingComparison = defineClaim({
+export const debuggingComparison: Claim = defineClaim({
   id: "debugging-comparison",
   section: 6,
   by: "article",
@@ -226,7 +220,7 @@ export const debuggingComparison = defineClaim({
 });
 
 /** The article's variance shift, and how large it is. */
-export const varianceShiftFormula = defineClaim({
+export const varianceShiftFormula: Claim = defineClaim({
   id: "variance-shift-theory",
   section: 6,
   by: "article",
@@ -253,7 +247,7 @@ export const varianceShiftFormula = defineClaim({
 });
 
 /** The article's advice to use lower rates beside batch normalization. */
-export const lowerRates = defineClaim({
+export const lowerRates: Claim = defineClaim({
   id: "lower-rates-smaller-shift",
   section: 6,
   by: "article",
@@ -272,7 +266,7 @@ export const lowerRates = defineClaim({
 });
 
 /** In a stack the next normalization is shifted, unit by unit as its weights say. */
-export const stackShiftsAgain = defineClaim({
+export const stackShiftsAgain: Claim = defineClaim({
   id: "stack-shifts-again",
   section: 6,
   by: "here",
@@ -324,7 +318,7 @@ export const stackShiftsAgain = defineClaim({
 });
 
 /** The article's sentence on γ and β. */
-export const gammaBetaCause = defineClaim({
+export const gammaBetaCause: Claim = defineClaim({
   id: "gamma-beta-cause",
   section: 6,
   by: "article",
@@ -376,7 +370,7 @@ async function ordersAtHalf(): Promise<LayoutCell[]> {
 }
 
 /** The article's advice for fully connected layers, and what it says of research. */
-export const dropoutAfterNorm = defineClaim({
+export const dropoutAfterNorm: Claim = defineClaim({
   id: "dropout-after-bn-costs-less",
   section: 6,
   by: "article",
@@ -408,7 +402,7 @@ export const dropoutAfterNorm = defineClaim({
 });
 
 /** In the last block dropout costs less than as much of it in the first. */
-export const lastPlaceBest = defineClaim({
+export const lastPlaceBest: Claim = defineClaim({
   id: "last-place-best",
   section: 6,
   by: "here",
@@ -454,7 +448,7 @@ export const lastPlaceBest = defineClaim({
 });
 
 /** The article's alternative: only one of the two. */
-export const useOnlyOne = defineClaim({
+export const useOnlyOne: Claim = defineClaim({
   id: "use-only-one",
   section: 6,
   by: "article",
@@ -487,7 +481,7 @@ export const useOnlyOne = defineClaim({
 });
 
 /** The article's sentence on convolutional layers. */
-export const convolutionalLayers = defineClaim({
+export const convolutionalLayers: Claim = defineClaim({
   id: "conv-layers",
   section: 6,
   by: "article",
@@ -512,7 +506,7 @@ export const convolutionalLayers = defineClaim({
 });
 
 /** Why the "wrong" running statistics may be the right ones. */
-export const runningStatisticsKeepTheMean = defineClaim({
+export const runningStatisticsKeepTheMean: Claim = defineClaim({
   id: "running-statistics-keep-the-mean",
   section: 6,
   by: "here",
@@ -535,7 +529,7 @@ export const runningStatisticsKeepTheMean = defineClaim({
 });
 
 /** What re-estimation does to the ratio, and to the loss. */
-export const reestimation = defineClaim({
+export const reestimation: Claim = defineClaim({
   id: "reestimation-either-way",
   section: 6,
   by: "here",

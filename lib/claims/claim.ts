@@ -41,9 +41,16 @@ export interface SettledClaim extends Statement {
   summary: string;
 }
 
+/** What a reader may change, and most evidence is computed for. Where a claim takes no values, it says whose they are. */
+export interface Values {
+  /** Drop probability, in [0, 1); some claims need it to be above 0. */
+  p?: number;
+  /** Seed of inputs, weights and masks. */
+  seed?: number;
+}
+
 /** A statement that can be called: it computes its evidence afresh, for the values that it is given. */
-// deno-lint-ignore no-explicit-any -- a list of claims holds claims with different options
-export type Claim<Options = any> = Readonly<Statement> & ((options?: Options) => Promise<SettledClaim>);
+export type Claim<Options = Values> = Readonly<Statement> & ((options?: Options) => Promise<SettledClaim>);
 
 /**
  * Ties a statement to the function that computes its evidence.

@@ -28,15 +28,7 @@ import {
 import type { DeploymentRow } from "../study/deployment.ts";
 import { readStudy } from "../study/mod.ts";
 import { type Estimate, estimate, selectRows } from "../study/rows.ts";
-import { type Claim, defineClaim, show } from "./claim.ts";
-
-/** What a claim may be asked for. */
-export interface Values {
-  /** Drop probability, in (0, 1). */
-  p?: number;
-  /** Seed of inputs, weights and masks. */
-  seed?: number;
-}
+import { type Claim, defineClaim, show, type Values } from "./claim.ts";
 
 /** A network with what may get in the way, in evaluation mode, and 32 samples for it. */
 function smallModel(p: number, seed: number, masks = 1): { model: Sequential; x: Tensor } {
@@ -60,7 +52,7 @@ function sameBits(a: Tensor, b: Tensor): boolean {
 }
 
 /** In evaluation mode, the same input gives the same bits, however often it comes. */
-export const deterministicInference: Claim<Values> = defineClaim({
+export const deterministicInference: Claim = defineClaim({
   id: "deterministic-inference",
   section: 7,
   by: "article",
@@ -86,7 +78,7 @@ export const deterministicInference: Claim<Values> = defineClaim({
 });
 
 /** "Always" is too much: another order of adding gives other last digits. */
-export const sameOutputAlways: Claim<Values> = defineClaim({
+export const sameOutputAlways: Claim = defineClaim({
   id: "same-output-always",
   section: 7,
   by: "article",
@@ -112,7 +104,7 @@ export const sameOutputAlways: Claim<Values> = defineClaim({
 });
 
 /** Weights go to the serving side as they are; what must be checked is the mode of every layer. */
-export const deployAsIs: Claim<Values> = defineClaim({
+export const deployAsIs: Claim = defineClaim({
   id: "deploy-as-is",
   section: 7,
   by: "article",
@@ -156,7 +148,7 @@ export const deployAsIs: Claim<Values> = defineClaim({
 });
 
 /** A stream that is started again repeats its masks. */
-export const resetReproduces: Claim<Values> = defineClaim({
+export const resetReproduces: Claim = defineClaim({
   id: "reset-reproduces",
   section: 7,
   by: "article",
@@ -184,7 +176,7 @@ export const resetReproduces: Claim<Values> = defineClaim({
 });
 
 /** A seed for each iteration repeats it alone, but such seeds collide, and layers share them. */
-export const iterationSeeds: Claim<Values> = defineClaim({
+export const iterationSeeds: Claim = defineClaim({
   id: "iteration-seeds",
   section: 7,
   by: "article",
@@ -219,7 +211,7 @@ export const iterationSeeds: Claim<Values> = defineClaim({
 });
 
 /** The audit passes networks in evaluation mode, and no others. */
-export const auditFinds: Claim<Values> = defineClaim({
+export const auditFinds: Claim = defineClaim({
   id: "audit-finds",
   section: 7,
   by: "article",
@@ -253,7 +245,7 @@ export const auditFinds: Claim<Values> = defineClaim({
 });
 
 /** A mask that is a function of its key needs no state, and no order. */
-export const keyedMasks: Claim<Values> = defineClaim({
+export const keyedMasks: Claim = defineClaim({
   id: "keyed-masks",
   section: 7,
   by: "article",

@@ -25,20 +25,12 @@ import { estimateDifference, selectRows } from "../study/rows.ts";
 import type { SchemesMeasured, SchemesSettings } from "../study/schemes.ts";
 import type { UncertaintyRow } from "../study/uncertainty.ts";
 import { bernoulliExpectation, derivative, proveEqual } from "../symbolic.ts";
-import { type Claim, defineClaim, show } from "./claim.ts";
-
-/** What a claim may be asked for. */
-export interface Values {
-  /** Drop probability, in (0, 1). */
-  p?: number;
-  /** Seed of inputs, weights and masks. */
-  seed?: number;
-}
+import { type Claim, defineClaim, show, type Values } from "./claim.ts";
 
 const largest = (x: Tensor) => Math.max(...x.data.map(Math.abs));
 
 /** With the same weights, the outputs of both schemes at inference are not the same: they differ by 1 − p. */
-export const sameWeights: Claim<Values> = defineClaim({
+export const sameWeights: Claim = defineClaim({
   id: "same-weights",
   section: 2,
   by: "article",
@@ -57,7 +49,7 @@ export const sameWeights: Claim<Values> = defineClaim({
 });
 
 /** With W′ = (1 − p)·W both schemes are one function, for each mask and through any nonlinearity. */
-export const sameFunction: Claim<Values> = defineClaim({
+export const sameFunction: Claim = defineClaim({
   id: "same-function",
   section: 2,
   by: "here",
@@ -99,7 +91,7 @@ export const sameFunction: Claim<Values> = defineClaim({
 });
 
 /** Under gradient descent the pair stays one function if η′ = (1 − p)²·η, and parts at another rate. */
-export const sgdRates: Claim<Values> = defineClaim({
+export const sgdRates: Claim = defineClaim({
   id: "sgd-rates",
   section: 2,
   by: "article",
@@ -133,7 +125,7 @@ export const sgdRates: Claim<Values> = defineClaim({
 });
 
 /** The average of a linear layer over all masks is its output at inference, in both schemes. */
-export const expectationsMatch: Claim<Values> = defineClaim({
+export const expectationsMatch: Claim = defineClaim({
   id: "expectations-match",
   section: 2,
   by: "article",
@@ -166,7 +158,7 @@ export const expectationsMatch: Claim<Values> = defineClaim({
 });
 
 /** Inverted dropout keeps the mean of an activation x and adds the variance x²·p/(1 − p). */
-export const varianceAdded: Claim<Values> = defineClaim({
+export const varianceAdded: Claim = defineClaim({
   id: "variance-added",
   section: 2,
   by: "here",
@@ -189,7 +181,7 @@ export const varianceAdded: Claim<Values> = defineClaim({
 });
 
 /** A sampled average shows what shifts it by several standard errors σ/√T, and nothing less. */
-export const samplingAgrees: Claim<Values> = defineClaim({
+export const samplingAgrees: Claim = defineClaim({
   id: "sampling-agrees",
   section: 2,
   by: "here",
@@ -220,7 +212,7 @@ export const samplingAgrees: Claim<Values> = defineClaim({
 });
 
 /** After a nonlinearity, the average over training is not the inference output. */
-export const throughNonlinearity: Claim<Values> = defineClaim({
+export const throughNonlinearity: Claim = defineClaim({
   id: "through-nonlinearity",
   section: 2,
   by: "article",

@@ -21,15 +21,7 @@ import {
 import type { DeploymentMeasured, DeploymentSettings } from "../study/deployment.ts";
 import { type Estimate, estimate, estimateDifference, readStudy, selectRows } from "../study/mod.ts";
 import type { WhyRow } from "../study/why.ts";
-import { type Claim, defineClaim, show } from "./claim.ts";
-
-/** What a reader may change. */
-export interface Values {
-  /** Drop probability, in [0, 1). */
-  p?: number;
-  /** Seed of inputs and masks. */
-  seed?: number;
-}
+import { type Claim, defineClaim, show, type Values } from "./claim.ts";
 
 /** The functions and layers that were asked how they drop, and not only for their mask. */
 const asked = measuredFrameworks.frameworks.filter(({ answers }) => "rate not said" in answers);
@@ -135,7 +127,7 @@ async function dropouts(): Promise<
 }
 
 /** Others' code does what ours does, but for the masks. */
-export const peersAgree: Claim<Values> = defineClaim({
+export const peersAgree: Claim = defineClaim({
   id: "peers-agree",
   section: 4,
   by: "here",
@@ -170,7 +162,7 @@ export const peersAgree: Claim<Values> = defineClaim({
 });
 
 /** A seed of TensorFlow.js's layer fixes its mask for ever. */
-export const seededLayerRepeats: Claim<Values> = defineClaim({
+export const seededLayerRepeats: Claim = defineClaim({
   id: "seeded-layer-repeats",
   section: 4,
   by: "here",
@@ -251,7 +243,7 @@ function plusMinus({ mean, standardError }: Estimate): string {
 }
 
 /** A function hears nothing of `eval()`, and dropout that stays on costs accuracy. */
-export const functionIgnoresEval: Claim<Values> = defineClaim({
+export const functionIgnoresEval: Claim = defineClaim({
   id: "function-ignores-eval",
   section: 4,
   by: "here",

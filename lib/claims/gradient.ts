@@ -31,21 +31,13 @@ import {
 } from "../study/optimizers.ts";
 import { type Estimate, estimate, readStudy, selectRows } from "../study/mod.ts";
 import { groupRows } from "../study/rows.ts";
-import { type Claim, defineClaim, show } from "./claim.ts";
-
-/** What a reader may change. */
-export interface Values {
-  /** Drop probability, in [0, 1). */
-  p?: number;
-  /** Seed of gradients and masks. */
-  seed?: number;
-}
+import { type Claim, defineClaim, show, type Values } from "./claim.ts";
 
 /** The article's gradient. */
 const gradOutput = tensor([0.1, 0.2, 0.3, 0.4, 0.5]);
 
 /** Dropout's derivative is the mask times the scale: backwards it does what it did forwards. */
-export const gradientFormula: Claim<Values> = defineClaim({
+export const gradientFormula: Claim = defineClaim({
   id: "gradient-formula",
   section: 5,
   by: "article",
@@ -70,7 +62,7 @@ export const gradientFormula: Claim<Values> = defineClaim({
 });
 
 /** The scale keeps the expectation of each entry of a given gradient. */
-export const gradientMeanPreserved: Claim<Values> = defineClaim({
+export const gradientMeanPreserved: Claim = defineClaim({
   id: "gradient-mean-preserved",
   section: 5,
   by: "article",
@@ -98,7 +90,7 @@ export const gradientMeanPreserved: Claim<Values> = defineClaim({
 });
 
 /** The norm of a gradient is not preserved: its square grows by 1/(1 − p). */
-export const gradientNormPreserved: Claim<Values> = defineClaim({
+export const gradientNormPreserved: Claim = defineClaim({
   id: "gradient-norm-preserved",
   section: 5,
   by: "article",
@@ -248,7 +240,7 @@ export const adamHelps: Claim = defineClaim({
 });
 
 /** The article's reason for its second advice: Adam's steps do shrink, but that does not replace a lower rate. */
-export const adamAdaptsToNoise: Claim<Values> = defineClaim({
+export const adamAdaptsToNoise: Claim = defineClaim({
   id: "adam-adapts-to-noise",
   section: 5,
   by: "article",

@@ -193,7 +193,7 @@ export const calibratesDigits: Claim = defineClaim({
 });
 
 /** Batch normalization in training mode mixes the inputs of a batch. */
-export const batchNormStays: Claim<{ p?: number; seed?: number }> = defineClaim({
+export const batchNormStays: Claim = defineClaim({
   id: "bn-stays-in-evaluation",
   section: 8,
   by: "here",
