@@ -54,7 +54,7 @@ class Machine extends TemporaryFolder {
   }
 }
 
-const SERVE = ["--ServerApp.ip=127.0.0.1", "--ServerApp.answer_yes=True"].join(" ");
+const SERVE = "--ServerApp.ip=127.0.0.1";
 const FIRST = "--LabApp.default_url=/lab/tree/notebooks/01_original_dropout.ipynb";
 
 /** The programs are shell scripts. */
@@ -166,6 +166,28 @@ test("when it is stopped, JupyterLab may end its kernels before the command is o
   machine.stop.abort(new Stopped("SIGINT"));
   assertEquals((await ended).code, 130);
   assertEquals(machine.log.at(-1), "over");
+});
+
+test("Ctrl-C, which reaches all processes of a terminal, reaches JupyterLab once", async (machine) => {
+  const traps = ["INT", "TERM"].map((name) => `trap "echo ${name} >> '${machine.path}/log'" ${name}`);
+  const serve = "i=0; while [ $i -lt 20 ]; do /bin/sleep 0.05; i=$((i + 1)); done"; // a second, whatever comes
+  machine.addProgram("jupyter-lab", '[ "$1" = --version ] && exit 0', ...traps, serve);
+  const [lab, command] = ["lab.ts", "executor/command.ts"].map((name) =>
+    new URL(`../lib/jupyter/${name}`, import.meta.url).href
+  );
+  const surroundings = JSON.stringify({ project: machine.project, path: machine.programs });
+  const program = `import { main } from "${lab}";
+    import { runCommand } from "${command}";
+    await runCommand("2.5", (signal, { write }) => main([], { write, signal, ...${surroundings} }));`;
+  const config = new URL("../deno.json", import.meta.url).pathname;
+  const terminal = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-all", "--config", config, machine.write("program.ts", program)],
+    detached: true,
+  }).spawn();
+  await until(() => machine.log.length >= 2);
+  Deno.kill(-terminal.pid, "SIGINT");
+  assertEquals((await terminal.status).code, 130);
+  assertEquals(machine.log.filter((line) => /^[A-Z]+$/.test(line)), ["TERM"]);
 });
 
 test("stopped while it installs, it starts nothing", async (machine) => {

@@ -112,13 +112,16 @@ async function installLab(python: string, project: string, surroundings: LabSurr
 function settings(project: string): string[] {
   return [
     "--ServerApp.ip=127.0.0.1",
-    "--ServerApp.answer_yes=True", // Ctrl-C is meant
     `--ServerApp.root_dir=${project}`,
     `--LabApp.default_url=/lab/tree/${FIRST}`,
   ];
 }
 
-/** Runs JupyterLab until it ends. When it is asked to stop, it ends its kernels first. */
+/**
+ * Runs JupyterLab until it ends. Asked to stop, it ends its kernels first; asked again, it leaves them behind. So Ctrl-C,
+ * which reaches all of a terminal's processes, must not reach it a second way: it is in a group of its own. On Windows,
+ * Ctrl-C is the only way to ask, and there it stays in this one's.
+ */
 async function serve(
   command: readonly string[],
   data: string,
@@ -129,8 +132,8 @@ async function serve(
   const others = Deno.env.get("JUPYTER_PATH");
   const server = spawn(command, surroundings, {
     env: { JUPYTER_PATH: others ? data + (isWindows ? ";" : ":") + others : data },
+    detached: !isWindows,
   });
-  // On Windows that would end the server without its kernels; there, Ctrl-C reaches it anyway.
   if (!isWindows) signal.addEventListener("abort", () => server.kill("SIGTERM"), { once: true });
   return (await server.status).code;
 }
