@@ -84,7 +84,11 @@ Deno.test("each claim is shown once, in its section's notebook, and nothing else
   };
   for (const [i, notebook] of notebooks.entries()) {
     const own = claims.filter(({ section }) => section === i + 1).map(({ id }) => id);
-    assertEquals(sourceOf(notebook).sort(), own.sort(), notebook);
+    assertEquals(
+      sourceOf(notebook).sort(),
+      own.sort(),
+      `${notebook}: is each in its section's list, and in a cell?`,
+    );
   }
 });
 

@@ -88,7 +88,9 @@ export function claimsInBrief(settled: readonly SettledClaim[], folder: string):
   const own = settled.filter(({ by }) => by === "article");
   const count = (holds: Holds) => own.filter((claim) => claim.holds === holds).length;
   const lines = own.filter(({ holds }) => holds === "false").map(({ section, claim, but }) =>
-    `- ${linkTo(section, folder)}: "${claim.replace(/\.$/, "")}". ${but}`
+    `- ${linkTo(section, folder)}: "${claim.replace(/\.$/, "")}". ${
+      but!.split(/; |(?<=\.) /)[0].replace(/\.?$/, ".")
+    }`
   );
   return `Of ${own.length} claims of the article, ${count("holds")} hold, ${
     count("holds if")

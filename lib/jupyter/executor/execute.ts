@@ -198,7 +198,7 @@ function summarize(notebook: Notebook, outputs: Map<Cell, CellOutputs>): Executi
     notebook: { ...notebook, cells },
     cells: count,
     figures: executed.flatMap((cell) => cell.outputs).filter(isFigure).length,
-    claims: executed.filter((cell) => hasTag(cell, "claim")).length,
+    claims: executed.filter((cell) => hasTag(cell, "claim")).flatMap(({ outputs }) => outputs).length,
   };
 }
 
