@@ -37,7 +37,7 @@ export const uncertaintyEstimates: Claim = defineClaim({
   holds: "holds if",
   known: "tested",
   but:
-    "If they are read as an order, not as a scale, and only for what was compared: places of one regression, and digits " +
+    "If they are read as an order, not as a scale, and only for what was compared: regions of one regression, and digits " +
     "upright and turned, on average. For a single input the order can be wrong, and noise often gets surer answers than a digit.",
 }, async () => {
   const networks = selectRows(await readStudy<CoverageRow>("coverage"), { method: "MC dropout" });
@@ -88,7 +88,7 @@ export const twoSpreads: Claim = defineClaim({
   section: 8,
   by: "here",
   claim:
-    "Mean ± 2 spreads is a band of no fixed level: how often it holds the truth depends on the place, on p and on the " +
+    "Mean ± 2 spreads is a band of no fixed level: how often it holds the truth depends on the region, on p and on the " +
     "number of samples.",
   holds: "holds",
   known: "tested",
@@ -107,7 +107,7 @@ export const twoSpreads: Claim = defineClaim({
     ),
     summary:
       `in the study's 20 networks each (± SE), at p = 0.1 and 2560 samples the band holds the truth at ${
-        pairs[0].map(percent).join(" of the places among the samples, and at ")
+        pairs[0].map(percent).join(" of the inputs among the samples, and at ")
       } beyond them; there at ${percent(pairs[1][1])} with p = 0.05 and at ${
         percent(pairs[1][0])
       } with p = 0.2; in the ` +
