@@ -1,7 +1,15 @@
 /** Every claim is derived again; what is said of it here, in the notebooks and in the README is the same. */
 
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { type Claim, claims, claimsInBrief, claimsTable, findClaim, notebooks } from "../lib/claims/mod.ts";
+import {
+  type Claim,
+  claims,
+  claimsInBrief,
+  claimsTable,
+  conditionsTable,
+  findClaim,
+  notebooks,
+} from "../lib/claims/mod.ts";
 import { defineClaim, type Evidence, type SettledClaim } from "../lib/claims/claim.ts";
 import { replaceBrief } from "../lib/claims/readme.ts";
 
@@ -99,9 +107,16 @@ Deno.test("the table has a row for each claim, and counts and false claims are t
     ...changes,
   });
   const false_ = one({ by: "article", holds: "false", claim: "2 is 3.", but: "2 is 2." });
-  const all = [one({}), one({ by: "article", holds: "open" }), false_];
+  const all = [one({}), one({ by: "article", holds: "open", but: "Time." }), false_];
   assertEquals(claimsTable(all, "").split("\n").length, 2 + all.length);
   assert(claimsTable(all, "").includes("A \\| b. (`two`)"));
+  const [, , first, ...others] = conditionsTable(
+    [...all, one({ holds: "holds if", but: "If |2| is 2." })],
+    "",
+  ).split("\n");
+  assert(first.endsWith("| 2 is 3. | **false** | 2 is 2. |"));
+  assertEquals(others.length, 2);
+  assert(others[0].endsWith("| **holds if** | If \\|2\\| is 2. |"));
   const brief = claimsInBrief(all, "notebooks/");
   assertMatch(
     brief,

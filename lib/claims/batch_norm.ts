@@ -160,7 +160,7 @@ export const dropoutBeforeShifts: Claim = defineClaim({
   holds: "holds if",
   known: "tested",
   but:
-    "One looks at this one normalization: its own ratio is 1 then, but the next normalization comes after the " +
+    "If one looks at this one normalization: its own ratio is 1 then, but the next normalization comes after the " +
     "dropout, and is shifted.",
 }, ({ p = 0.5, seed = 42 }: Values = {}) => {
   const dropout = () => new InvertedDropout(p, { rng: defaultRng(seed) });
@@ -275,7 +275,8 @@ export const stackShiftsAgain: Claim = defineClaim({
     "training makes the shift smaller, and the more so the wider the layer.",
   holds: "holds if",
   known: "tested",
-  but: "What training does was measured on networks with 8 to 512 units per layer, on two problems.",
+  but:
+    "If, as for what training does, the networks are like the study's: 8 to 512 units per layer, on two problems.",
 }, async ({ p = 0.5, seed = 42 }: Values = {}) => {
   const nets = Array.from({ length: 16 }, (_, i) => {
     const { first, second, theory } = probeStack(freshStack(p, 1000 * seed + i), p, 1000 * seed + i);
@@ -326,7 +327,7 @@ export const gammaBetaCause: Claim = defineClaim({
   holds: "holds if",
   known: "tested",
   but:
-    "Dropout comes before that normalization; but its shift is there with γ = 1 and β = 0, too. What γ and β do " +
+    "If dropout comes before that normalization; but its shift is there with γ = 1 and β = 0, too. What γ and β do " +
     "set is μ²/σ² at the next dropout, and with it the shift of the next normalization: it grows with β ≥ 0.",
 }, async ({ p = 0.5, seed = 42 }: Values = {}) => {
   const model = freshStack(p, seed);
@@ -379,7 +380,7 @@ export const dropoutAfterNorm: Claim = defineClaim({
   holds: "holds if",
   known: "tested",
   but:
-    "It is the first block, on digits, at a rate of ½; on the study's small problem the other order costs less there, " +
+    "If it is the first block, on digits, at a rate of ½; on the study's small problem the other order costs less there, " +
     "and in the last block Dropout → BN is the cheaper one, or neither.",
 }, async () => {
   const cells = (await ordersAtHalf()).filter(({ layout }) => layout === "dropout → BN");
@@ -409,7 +410,7 @@ export const lastPlaceBest: Claim = defineClaim({
   claim: "Dropout in the last block costs less than the same amount in the first, in either order.",
   holds: "holds if",
   known: "tested",
-  but: "The rate is ½, in networks of two blocks, on the two problems of the study; at 0.2 either " +
+  but: "If the rate is ½, in networks of two blocks, on the two problems of the study; at 0.2 either " +
     "may be the cheaper one.",
 }, async () => {
   const rows = (await readStudy<LayoutRow>("batch_norm")).filter(({ p }) => p === 0.5);
@@ -456,7 +457,7 @@ export const useOnlyOne: Claim = defineClaim({
   holds: "holds if",
   known: "tested",
   but:
-    "One finds out which of them suits the problem. How often modern architectures omit dropout would take a survey.",
+    "If one finds out which of them suits the problem. How often modern architectures omit dropout would take a survey.",
 }, async () => {
   const cells = summarizeFamilies(await readStudy<LayoutRow>("batch_norm"));
   const results = [...Map.groupBy(cells, ({ problem, steps }) => `${problem}, ${steps} steps`)].map(
@@ -515,7 +516,8 @@ export const runningStatisticsKeepTheMean: Claim = defineClaim({
     "masks; with re-estimated ones it is too far from 0 by one over the root of the ratio.",
   holds: "holds if",
   known: "proved",
-  but: "The statistics of training are taken as fixed, and dropout comes directly before the normalization.",
+  but:
+    "If the statistics of training are taken as fixed, and dropout comes directly before the normalization.",
 }, () => {
   const average = bernoulliExpectation("(x*m/(1-p) - u)/s", "m", "1-p");
   const kept = proveEqual(average, "(x-u)/s");
@@ -537,7 +539,7 @@ export const reestimation: Claim = defineClaim({
     "Statistics re-estimated with dropout off may lower the loss or raise it; from 16 samples they raise it.",
   holds: "holds if",
   known: "tested",
-  but: "In the study's networks, in every layout with batch normalization.",
+  but: "If the networks are the study's, in every layout with batch normalization.",
 }, async () => {
   const cells = summarizeOrders(await readStudy<LayoutRow>("batch_norm")).filter((c) =>
     c.reestimation.length > 0

@@ -6,7 +6,10 @@
 /** Does the claim hold? "holds if" comes with its condition, "false" with what is right, "open" with what it would take. */
 export type Holds = "holds" | "holds if" | "false" | "open";
 
-/** How does one know: by algebra, over all masks, by samples and their errors, or from a paper's own numbers? */
+/**
+ * How does one know? "proved": by algebra; a claim is disproved by one exact counterexample. "enumerated": over all masks.
+ * "tested": by running it, and comparing bits, or numbers up to their rounding or standard errors. "cited": from a paper.
+ */
 export type Known = "proved" | "enumerated" | "tested" | "cited";
 
 /** What is claimed, and what became of it. */

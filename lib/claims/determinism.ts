@@ -113,7 +113,7 @@ export const deployAsIs: Claim = defineClaim({
   holds: "holds if",
   known: "tested",
   but:
-    "Every layer must be in evaluation mode: one that is forgotten makes mistakes, or lets an answer depend on what else is in the batch, and no error says so.",
+    "If every layer is in evaluation mode: one that is forgotten makes mistakes, or lets an answer depend on what else is in the batch, and no error says so.",
 }, async ({ p = 0.5, seed = 42 }: Values = {}) => {
   const { model, x } = smallModel(p, seed);
   const { model: loaded } = smallModel(p, seed + 1);
@@ -184,7 +184,7 @@ export const iterationSeeds: Claim = defineClaim({
   holds: "holds if",
   known: "tested",
   but:
-    "The article's seeds have 32 bits, so that iterations come to share a mask, among 77,000 of them as likely as not; and layers that share a seed share every mask.",
+    "If the iterations are few, and each layer has a seed of its own: the article's seeds have 32 bits, so that iterations come to share a mask, among 77,000 of them as likely as not; and layers that share a seed share every mask.",
 }, ({ p = 0.5, seed = 42 }: Values = {}) => {
   const maskOf = (iteration: number) => {
     const layer = new ReproducibleDropout(p, { seed });
@@ -219,7 +219,7 @@ export const auditFinds: Claim = defineClaim({
   holds: "holds if",
   known: "tested",
   but:
-    "As sentences it checks nothing; as a function it must look at the mode of every layer and compare passes, since each finds what the other misses.",
+    "If it is a function that looks at the mode of every layer and compares passes, since each finds what the other misses; as sentences it checks nothing.",
 }, async ({ p = 0.5, seed = 42 }: Values = {}) => {
   const { model, x } = smallModel(p, seed);
   const kinds: (new (...args: never[]) => Layer)[] = [InvertedDropout, BatchNorm];
@@ -253,7 +253,7 @@ export const keyedMasks: Claim = defineClaim({
   holds: "holds if",
   known: "tested",
   but:
-    "It does with streams. Masks that are a function of seed, layer, step and element need none: they survive a split batch, recomputation and a restart.",
+    "If the masks come from a stream. Masks that are a function of seed, layer, step and element need none: they survive a split batch, recomputation and a restart.",
 }, ({ p = 0.5, seed = 42 }: Values = {}) => {
   const [n, splits] = [1000, 50];
   const stream = new KeyedStream({ seed, layer: 1, step: 7 });

@@ -99,7 +99,7 @@ export const sgdRates: Claim = defineClaim({
   holds: "holds if",
   known: "proved",
   but:
-    "Also the learning rate: a pair with W′ = (1 − p)·W keeps it under gradient descent if η′ = (1 − p)²·η for the weights (biases: η), and at any other rate loses it in the first step that changes a weight.",
+    "If the learning rate is counted, too: a pair with W′ = (1 − p)·W remains one under gradient descent if η′ = (1 − p)²·η for the weights (biases: η), and at any other rate it ends in the first step that changes a weight.",
 }, async (_: Values = {}) => {
   const [standard, inverted] = [derivative("g*W*x*m", "W"), derivative("g*V*x*m/(1-p)", "V")];
   const apart = proveEqual(

@@ -35,8 +35,8 @@ export const invertedByDefault: Claim = defineClaim({
   holds: "holds if",
   known: "tested",
   but:
-    "PyTorch, Keras, Flax, TensorFlow, TensorFlow.js and ONNX do, in the versions that were asked; other frameworks " +
-    "and versions were not.",
+    "If “all” means those that were asked, in their versions: PyTorch, Keras, Flax, TensorFlow, TensorFlow.js and ONNX; " +
+    "others were not.",
 }, () => {
   const doubled = asked.filter(({ answers }) =>
     (answers["what a kept place becomes at rate 0.5"].value as Record<string, unknown>)["-1"] === -2
@@ -211,8 +211,8 @@ export const wrongInterpretation: Claim = defineClaim({
   holds: "holds if",
   known: "tested",
   but:
-    "There must be data enough to lose: with 4,000 digits it costs accuracy, with 250 no more than ten seeds can " +
-    "show; and a keep_prob of ½ means the same either way.",
+    "If there is data enough to lose: with 4,000 digits it costs accuracy, with 250 no more than ten seeds can " +
+    "show; and if keep_prob is not ½, which means the same either way.",
 }, async () => {
   const why = await readStudy<WhyRow>("why");
   const setting = { side: 14, inputRate: 0, lr: 1e-3, weightDecay: 0, steps: 2000 } as const;

@@ -158,7 +158,8 @@ export const trainedNoiseSlower: Claim = defineClaim({
     "put into networks trained without dropout, it grows faster.",
   holds: "holds if",
   known: "tested",
-  but: "Found for the study's two problems and two budgets, trained with SGD, from p = 0.1 to 0.8.",
+  but:
+    "If the networks are like the study's: two problems and two budgets, trained with SGD, from p = 0.1 to 0.8.",
 }, async () => {
   const cells = summarizeNoise(await readStudy<NoiseRow>("gradient_noise")).filter(({ p }) => p === 0.8);
   const growth = (trained: string) => cells.filter((cell) => cell.trained === trained).map((c) => c.growth!);
@@ -182,7 +183,7 @@ export const lowerLearningRate: Claim = defineClaim({
   holds: "holds if",
   known: "tested",
   but:
-    "For SGD at the study's p = 0.8, on both problems; at 0.5 plain SGD's limit is lower on the small problem only, " +
+    "If it is SGD at the study's p = 0.8, on both problems; at 0.5 plain SGD's limit is lower on the small problem only, " +
     "and at 0.8 Adam's best rate is higher on digits. That the gradient's noise is the reason was not shown.",
 }, async () => {
   const limits = summarizeStability(await readStudy<StabilityRow>("stability"));
@@ -217,7 +218,7 @@ export const adamHelps: Claim = defineClaim({
   holds: "holds if",
   known: "tested",
   but:
-    "At the study's p = 0.8, each at its best rate, it ends lower than SGD without momentum; but in some settings " +
+    "If p is the study's 0.8, and each has its best rate, it ends lower than SGD without momentum; but in some settings " +
     "without dropout, too, so that it is no remedy for dropout in particular.",
 }, async () => {
   const cells = summarizeOptimizers(await readStudy<OptimizerRow>("optimizers"));

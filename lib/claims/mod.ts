@@ -72,8 +72,7 @@ export function findClaim(id: string): Claim {
 export function claimsTable(settled: readonly SettledClaim[], folder: string): string {
   const rows = settled.map((claim) => {
     const { section, holds, known = "" } = claim;
-    const cells = [linkTo(section, folder), claim.claim, `**${holds}**`, known, explain(claim)];
-    return `| ${cells.map((text) => text.replaceAll("|", "\\|")).join(" | ")} |`;
+    return toLine([linkTo(section, folder), claim.claim, `**${holds}**`, known, explain(claim)]);
   });
   return [
     "| § | claim | does it hold? | how known | what was found |",
@@ -81,6 +80,24 @@ export function claimsTable(settled: readonly SettledClaim[], folder: string): s
     ...rows,
   ]
     .join("\n");
+}
+
+/**
+ * The claims that do not simply hold, as a Markdown table: the false ones with what is right, those that hold under a
+ * condition with it, and the open ones with what it would take.
+ *
+ * @param folder Path of the notebooks, as links from the page need it: "notebooks/" or "".
+ */
+export function conditionsTable(settled: readonly SettledClaim[], folder: string): string {
+  const order: Holds[] = ["false", "holds if", "open"];
+  const rows = order.flatMap((holds) => settled.filter((claim) => claim.holds === holds)).map((claim) =>
+    toLine([linkTo(claim.section, folder), claim.claim, `**${claim.holds}**`, claim.but!])
+  );
+  return [
+    toLine(["§", "claim", "does it hold?", "what is right, the condition, or what it would take"]),
+    "| --- | --- | --- | --- |",
+    ...rows,
+  ].join("\n");
 }
 
 /** What became of the article's claims, counted, and the false ones, a line each: Markdown for the README. */
@@ -99,6 +116,10 @@ export function claimsInBrief(settled: readonly SettledClaim[], folder: string):
       count("open")
     } are open. The false ones, and what is right:\n\n` +
     lines.join("\n");
+}
+
+function toLine(cells: readonly string[]): string {
+  return `| ${cells.map((text) => text.replaceAll("|", "\\|")).join(" | ")} |`;
 }
 
 function linkTo(section: number, folder: string): string {
