@@ -317,7 +317,9 @@ export const twoCheckpoints: Claim<CheckpointOptions> = defineClaim({
     summary:
       `${NETWORKS} networks learned ${digitCount} digits at p = ${p} (seeds from ${seed} on). In layers that correct, ` +
       `the loss on these digits is ${once} from W and ${twice} from (1 − p)·W, corrected twice (mean ± SE); ` +
-      `(1 − p)·W in layers that do not correct gives that of W, but for at most ${show(apart, 2)}`,
+      `(1 − p)·W in layers that do not correct gives ${
+        apart === 0 ? "exactly that of W" : `that of W within ${show(apart, 2)}`
+      }`,
   };
 });
 
