@@ -204,26 +204,23 @@ export type Remedy = {
 
 const REMEDIES: readonly {
   remedy: string;
-  dropout: boolean;
+  drops: "nothing" | "hidden units" | "pixels, too";
   weightDecay: boolean;
   stop: "at the end" | "at the best";
 }[] = [
-  { remedy: "nothing", dropout: false, weightDecay: false, stop: "at the end" },
-  { remedy: "early stopping", dropout: false, weightDecay: false, stop: "at the best" },
-  { remedy: "weight decay", dropout: false, weightDecay: true, stop: "at the end" },
-  { remedy: "dropout", dropout: true, weightDecay: false, stop: "at the end" },
-  { remedy: "dropout, early stopping", dropout: true, weightDecay: false, stop: "at the best" },
-  { remedy: "dropout, weight decay", dropout: true, weightDecay: true, stop: "at the end" },
+  { remedy: "nothing", drops: "nothing", weightDecay: false, stop: "at the end" },
+  { remedy: "early stopping", drops: "nothing", weightDecay: false, stop: "at the best" },
+  { remedy: "weight decay", drops: "nothing", weightDecay: true, stop: "at the end" },
+  { remedy: "dropout, hidden units", drops: "hidden units", weightDecay: false, stop: "at the end" },
+  { remedy: "dropout, pixels and hidden", drops: "pixels, too", weightDecay: false, stop: "at the end" },
 ];
 
 /** What helps against overfitting: the remedies, each with its best settings, for each amount of data. */
 export function summarizeWhy(rows: readonly WhyRow[]): Remedy[] {
   const comparable = selectRows(rows, { side: PLAIN.side, steps: PLAIN.steps });
   return groupRows(comparable, "samples").flatMap((own) =>
-    REMEDIES.map(({ remedy, dropout, weightDecay, stop }) => {
-      const candidates = own.filter((row) =>
-        (row.inputRate + row.hiddenRate > 0) === dropout && (row.weightDecay > 0) === weightDecay
-      );
+    REMEDIES.map(({ remedy, drops, weightDecay, stop }) => {
+      const candidates = own.filter((row) => dropped(row) === drops && (row.weightDecay > 0) === weightDecay);
       const best = choose(candidates, stop);
       const stops = best.map(stop === "at the end" ? atEnd : atBest);
       return {
@@ -236,6 +233,11 @@ export function summarizeWhy(rows: readonly WhyRow[]): Remedy[] {
       };
     })
   ).toSorted((a, b) => a.samples - b.samples);
+}
+
+function dropped({ inputRate, hiddenRate }: WhySettings): (typeof REMEDIES)[number]["drops"] {
+  if (inputRate > 0) return "pixels, too";
+  return hiddenRate > 0 ? "hidden units" : "nothing";
 }
 
 // ---- What the first layer learned ----
