@@ -241,7 +241,7 @@ export const digitsReproduced: Claim = defineClaim({
   section: 3,
   by: "article",
   claim:
-    "The demonstration prints its digits, and averages over 10,000 masks are close to each scheme's inference.",
+    "With the printed digits, each scheme's average over 10,000 masks comes close to its own inference outputs.",
   holds: "holds",
   known: "tested",
 }, () => {
