@@ -97,7 +97,7 @@ export const gradientNormPreserved: Claim = defineClaim({
   claim: "Inverted scaling preserves the expected gradient magnitude.",
   holds: "false",
   known: "enumerated",
-  but: "It preserves the expectation of each entry; the norm grows, with E‖g′‖² = ‖g‖²/(1 − p).",
+  but: "The norm grows, with E‖g′‖² = ‖g‖²/(1 − p); what is preserved is the expectation of each entry.",
 }, ({ p = 0.5 }: Values = {}) => {
   const { proved } = proveEqual(bernoulliExpectation("(g*m/(1-p))^2", "m", "1-p"), "g^2/(1-p)");
   const norm = Math.sqrt(squaredNorm(gradOutput));
@@ -249,8 +249,8 @@ export const adamAdaptsToNoise: Claim = defineClaim({
   holds: "false",
   known: "tested",
   but:
-    "Its mean step shrinks as the variance grows, by a factor √(1 − p) for a constant gradient; but in one of the study's four " +
-    "settings it wants a lower rate itself at p = 0.8, and in three its lead over SGD is no larger there.",
+    "In one of the study's four settings Adam itself wants a lower rate at p = 0.8, and in three its lead over SGD is no larger " +
+    "there; what does adapt is its mean step, which is √(1 − p) times as long for a constant gradient.",
 }, async ({ p = 0.5, seed = 42 }: Values = {}) => {
   const { mean, standardError } = meanAdamStep(p, seed);
   // The average square varies, and has the step's own square in it: both are of the order of (1 − β₂)·p/(1 − p).
