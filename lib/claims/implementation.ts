@@ -27,21 +27,13 @@ import {
   transpose,
 } from "../mod.ts";
 import { compareStandardVsInverted, type Comparison } from "../article/compare_standard_vs_inverted.ts";
-import { type Claim, defineClaim, show } from "./claim.ts";
-
-/** What a reader may change. */
-export interface Values {
-  /** Drop probability, in [0, 1). */
-  p?: number;
-  /** Seed of inputs and masks. */
-  seed?: number;
-}
+import { type Claim, defineClaim, show, type Values } from "./claim.ts";
 
 /** The article's demonstration draws 20,000 masks; two claims rest on it. */
 let demonstration: Comparison | undefined;
 
 /** The one scale that keeps the expected value is 1/(1 − p). */
-export const scaleIsUnique: Claim<Values> = defineClaim({
+export const scaleIsUnique: Claim = defineClaim({
   id: "scale-is-unique",
   section: 3,
   by: "article",
@@ -73,7 +65,7 @@ export const scaleIsUnique: Claim<Values> = defineClaim({
 });
 
 /** Only the mask of the forward pass makes a backward pass right. */
-export const sameMaskBackward: Claim<Values> = defineClaim({
+export const sameMaskBackward: Claim = defineClaim({
   id: "same-mask-backward",
   section: 3,
   by: "article",
@@ -111,7 +103,7 @@ export const sameMaskBackward: Claim<Values> = defineClaim({
 });
 
 /** Averaging hides a redrawn mask if the loss is linear in each entry, and not from a squared one. */
-export const redrawnOnAverage: Claim<Values> = defineClaim({
+export const redrawnOnAverage: Claim = defineClaim({
   id: "redrawn-on-average",
   section: 3,
   by: "here",
@@ -156,7 +148,7 @@ export const redrawnOnAverage: Claim<Values> = defineClaim({
 });
 
 /** A layer remembers one pass, and the article's forgets even that when its mode is changed; a function forgets none. */
-export const backwardKeepsItsPass: Claim<Values> = defineClaim({
+export const backwardKeepsItsPass: Claim = defineClaim({
   id: "backward-keeps-its-pass",
   section: 3,
   by: "article",
@@ -198,7 +190,7 @@ export const backwardKeepsItsPass: Claim<Values> = defineClaim({
 });
 
 /** Noise averages out over entries only where each has a draw of its own. */
-export const noiseAveragesOut: Claim<Values> = defineClaim({
+export const noiseAveragesOut: Claim = defineClaim({
   id: "noise-averages-out",
   section: 3,
   by: "here",
