@@ -30,7 +30,7 @@ import {
   trainingSample,
 } from "../study/mod.ts";
 import { atEnd, summarizeWhy, type WhyRow } from "../study/why.ts";
-import { type Claim, defineClaim, show } from "./claim.ts";
+import { type Claim, defineClaim, show, type Values } from "./claim.ts";
 
 /**
  * How many standard errors a difference must be from 0 to count. With the study's ten seeds, about 1 in 700
@@ -41,7 +41,7 @@ const CLEAR = 4.5;
 const AMOUNTS = [250, 1000, 4000];
 
 /** Dropout of pixels and hidden units makes fewer mistakes on test digits than doing nothing, early stopping and weight decay. */
-export const dropoutHelps: Claim<unknown> = defineClaim({
+export const dropoutHelps: Claim = defineClaim({
   id: "dropout-helps",
   section: 1,
   by: "here",
@@ -86,7 +86,7 @@ export const dropoutHelps: Claim<unknown> = defineClaim({
 });
 
 /** Which rates help depends on the amount of data. */
-export const ratesSuitData: Claim<unknown> = defineClaim({
+export const ratesSuitData: Claim = defineClaim({
   id: "rates-suit-data",
   section: 1,
   by: "here",
@@ -161,13 +161,9 @@ function inPoints({ mean, standardError }: Estimate): string {
 }
 
 /** Which linear unit to visit with all masks. */
-export interface UnitOptions {
-  /** Drop probability of its inputs, in [0, 1]. Default 0.5. */
-  p?: number;
+export interface UnitOptions extends Values {
   /** How many inputs it has, at most 20. Default 10. */
   inputs?: number;
-  /** Seed of inputs and weights. Default 42. */
-  seed?: number;
 }
 
 /** One linear unit, with a bias: its output with a mask, without one, and how far rounding can move either. */
@@ -235,7 +231,7 @@ export const biasUnscaled: Claim<UnitOptions> = defineClaim({
 });
 
 /** How often people slip is open; what the same slip in every layer costs is computed. */
-export const mistakesGrow: Claim<{ p?: number; seed?: number }> = defineClaim({
+export const mistakesGrow: Claim = defineClaim({
   id: "mistakes-grow",
   section: 1,
   by: "article",
@@ -267,11 +263,7 @@ export const mistakesGrow: Claim<{ p?: number; seed?: number }> = defineClaim({
 const NETWORKS = 10;
 
 /** What decides about the networks of two checkpoints. */
-export interface CheckpointOptions {
-  /** Drop probability of hidden units, in [0, 1). Default 0.5. */
-  p?: number;
-  /** Of the first network; the others have the next. Default 42. */
-  seed?: number;
+export interface CheckpointOptions extends Values {
   /** Digits to learn from, at most 4,000. Default 1000. */
   digitCount?: number;
 }
