@@ -57,8 +57,9 @@ export const deterministicInference: Claim = defineClaim({
   section: 7,
   by: "article",
   claim: "In evaluation mode inference is deterministic: no randomness is involved.",
-  holds: "holds",
+  holds: "holds if",
   known: "tested",
+  but: "If all randomness is in layers that hear eval(): dropout called as a function draws all the same.",
 }, async ({ p = 0.5, seed = 42 }: Values = {}) => {
   const { model, x } = smallModel(p, seed);
   const evaluation = auditModel(model, x, { runs: 5 });
@@ -86,7 +87,7 @@ export const sameOutputAlways: Claim = defineClaim({
   holds: "false",
   known: "tested",
   but:
-    "It does with one program on one kind of processor, which adds in one order, in one element type, with every layer in evaluation mode; elsewhere it agrees to rounding.",
+    "It does with one program that adds in one order, in one element type, with every layer in evaluation mode and nothing drawn outside the layers; else it agrees to rounding at best. Other processors were not tried.",
 }, ({ seed = 42 }: Values = {}) => {
   const [rng, orders] = [defaultRng([seed, 72]), 100];
   const values = rng.standardNormal(1000);
@@ -137,13 +138,13 @@ export const deployAsIs: Claim = defineClaim({
       sevens.mean > 4.5 * sevens.standardError,
     summary:
       `weights written as JSON and loaded into another network (p = ${p}, seed ${seed}) give its bits; the ` +
-      `study's digit networks make ${written(none)} mistakes in evaluation, ${
+      `study's digit networks with dropout alone make ${written(none)} mistakes in evaluation, ${
         written(last)
       } with the last dropout ` +
-      `left in training, ${written(all)} with all of it; with batch norm left in training ${
+      `left in training, ${written(all)} with all of it; in its networks that have batch norm, too, ${
         written(sevens)
       } of the ` +
-      "answers change when digits come in batches of 7",
+      "answers change in batches of 7 if that is left in training",
   };
 });
 
@@ -219,7 +220,7 @@ export const auditFinds: Claim = defineClaim({
   holds: "holds if",
   known: "tested",
   but:
-    "If it is a function that looks at the mode of every layer and compares passes, since each finds what the other misses; as sentences it checks nothing.",
+    "If it is a function that looks at the mode of every layer and compares passes, since each finds what the other misses; as sentences it checks nothing. It does not see wrong weights, and passes can agree by chance.",
 }, async ({ p = 0.5, seed = 42 }: Values = {}) => {
   const { model, x } = smallModel(p, seed);
   const kinds: (new (...args: never[]) => Layer)[] = [InvertedDropout, BatchNorm];
@@ -253,7 +254,7 @@ export const keyedMasks: Claim = defineClaim({
   holds: "holds if",
   known: "tested",
   but:
-    "If the masks come from a stream. Masks that are a function of seed, layer, step and element need none: they survive a split batch, recomputation and a restart.",
+    "If the masks come from a stream. Masks that are a function of seed, layer, step and element need only that each layer has a number of its own and is told the step: they survive a split batch, recomputation and a restart.",
 }, ({ p = 0.5, seed = 42 }: Values = {}) => {
   const [n, splits] = [1000, 50];
   const stream = new KeyedStream({ seed, layer: 1, step: 7 });

@@ -48,13 +48,13 @@ export const sameWeights: Claim = defineClaim({
   };
 });
 
-/** With W′ = (1 − p)·W both schemes are one function, for each mask and through any nonlinearity. */
+/** With W′ = (1 − p)·W both schemes are one function, for each mask, whatever nonlinearity follows. */
 export const sameFunction: Claim = defineClaim({
   id: "same-function",
   section: 2,
   by: "here",
   claim:
-    "If W′ = (1 − p)·W after each mask, both schemes give the same output, for each mask and at inference, through any nonlinearity.",
+    "If each mask goes straight into a weight matrix, and W′ = (1 − p)·W there, both schemes give the same output, for each mask and at inference, whatever nonlinearity follows.",
   holds: "holds",
   known: "proved",
 }, ({ p = 0.5, seed = 42 }: Values = {}) => {
@@ -186,7 +186,7 @@ export const samplingAgrees: Claim = defineClaim({
   section: 2,
   by: "here",
   claim:
-    "An average over T masks agrees with the exact one within a few σ/√T, and tells nothing of smaller faults.",
+    "An average over T masks agrees with the exact one within a few σ/√T, and rarely finds a fault well below that.",
   holds: "holds",
   known: "tested",
 }, ({ p = 0.5, seed = 42 }: Values = {}) => {
@@ -220,7 +220,7 @@ export const throughNonlinearity: Claim = defineClaim({
   holds: "false",
   known: "enumerated",
   but:
-    "They do where all from the masks to the output is linear; right after a ReLU the average over training is never below the inference output, and above it if masks take the ReLU's input to both sides of 0.",
+    "They do where all from the masks to the output is linear; after a ReLU whose input depends linearly on the masks, the average over training is never below the inference output, and above it if masks take that input to both sides of 0; after further layers it may be on either side.",
 }, async ({ p = 0.5 }: Values = {}) => {
   const x = tensor([1, -1]);
   const { mean } = exactExpectation((mask) => Math.max(0, sum(applyMask(x, mask, survivorScale(p)))), 2, p);

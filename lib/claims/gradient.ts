@@ -67,8 +67,9 @@ export const gradientMeanPreserved: Claim = defineClaim({
   section: 5,
   by: "article",
   claim: "Without the scale, gradients would be smaller on average; with it, their expectation is kept.",
-  holds: "holds",
+  holds: "holds if",
   known: "enumerated",
+  but: "If the gradient that arrives does not depend on this layer's mask.",
 }, ({ p = 0.5 }: Values = {}) => {
   const { proved } = proveEqual(bernoulliExpectation("g*m/(1-p)", "m", "1-p"), "g");
   const ratios = (scale: number) => {
@@ -97,7 +98,8 @@ export const gradientNormPreserved: Claim = defineClaim({
   claim: "Inverted scaling preserves the expected gradient magnitude.",
   holds: "false",
   known: "enumerated",
-  but: "The norm grows, with E‖g′‖² = ‖g‖²/(1 − p); what is preserved is the expectation of each entry.",
+  but:
+    "The Euclidean norm, which the article prints, grows: E‖g′‖² = ‖g‖²/(1 − p), for a given g; what is preserved is the expectation of each entry, and of its absolute value.",
 }, ({ p = 0.5 }: Values = {}) => {
   const { proved } = proveEqual(bernoulliExpectation("(g*m/(1-p))^2", "m", "1-p"), "g^2/(1-p)");
   const norm = Math.sqrt(squaredNorm(gradOutput));
@@ -122,8 +124,9 @@ export const gradientVarianceGrows: Claim = defineClaim({
   section: 5,
   by: "article",
   claim: "A higher dropout rate gives gradients of higher variance.",
-  holds: "holds",
+  holds: "holds if",
   known: "tested",
+  but: "If the gradient that arrives is given (proved), or the networks are like the study's (tested).",
 }, async () => {
   const secondMoment = bernoulliExpectation("(g*m/(1-p))^2", "m", "1-p");
   const { proved } = proveEqual(`(${secondMoment}) - g^2`, "g^2*p/(1-p)");
@@ -184,7 +187,7 @@ export const lowerLearningRate: Claim = defineClaim({
   known: "tested",
   but:
     "If it is SGD at the study's p = 0.8, on both problems; at 0.5 plain SGD's limit is lower on the small problem only, " +
-    "and at 0.8 Adam's best rate is higher on digits. That the gradient's noise is the reason was not shown.",
+    "and at 0.8 Adam's best rate is higher on digits with 300 steps. That the gradient's noise is the reason was not shown.",
 }, async () => {
   const limits = summarizeStability(await readStudy<StabilityRow>("stability"));
   const cells = summarizeOptimizers(await readStudy<OptimizerRow>("optimizers"));
