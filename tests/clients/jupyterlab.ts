@@ -102,13 +102,13 @@ Deno.test("pictures that are hidden, covered or another cell's fail", async () =
   const count = await assertPainted(notebook, cells);
   const pictures = `[...document.querySelectorAll(".jp-OutputArea img")]`;
   const faults = {
-    hidden: `${pictures}[2].style.opacity = 0`,
-    covered: `${pictures}[2].style.filter = "brightness(0)"`,
-    "another's": `${pictures}[2].src = ${pictures}[3].src`,
-    missing: `${pictures}[2].remove()`,
+    hidden: `${pictures}[1].style.opacity = 0`,
+    covered: `${pictures}[1].style.filter = "brightness(0)"`,
+    "another's": `${pictures}[1].src = ${pictures}[0].src`,
+    missing: `${pictures}[1].remove()`,
   };
   for (const [fault, make] of Object.entries(faults)) {
-    await notebook.page.evaluate(`{ const image = ${pictures}[2]; globalThis.before = image.outerHTML;
+    await notebook.page.evaluate(`{ const image = ${pictures}[1]; globalThis.before = image.outerHTML;
       globalThis.parent = image.parentNode; ${make}; }`);
     const error = await assertRejects(() => assertPainted(notebook, cells), Error, "picture", fault);
     assert(!error.message.startsWith("Not true"), error.message);
