@@ -1,6 +1,6 @@
 /** Every notebook through nbclient, which `jupyter execute` and `nbconvert --execute` use, three times. */
 
-import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
+import { assert, assertGreater, assertThrows } from "@std/assert";
 import { basename, join } from "@std/path";
 import { findNotebooks, NOTEBOOKS } from "../../lib/jupyter/executor/command.ts";
 import { parseNotebook, serializeNotebook } from "../../lib/jupyter/executor/notebook.ts";
@@ -40,13 +40,12 @@ Deno.test("an output that is missing, or another one, would be noticed", async (
   assertGreater(assertSameOutputs(text, text, "03"), 0);
   const { cells, ...rest } = parseNotebook(text);
   const last = cells.findLastIndex(({ outputs }) => Array.isArray(outputs) && outputs.length > 0);
-  const lost = cells.map((cell, i) => i === last ? { ...cell, outputs: [] } : cell);
-  assertThrows(
-    () => assertSameOutputs(serializeNotebook({ ...rest, cells: lost }), text, "03"),
-    Error,
-    "outputs",
-  );
-  const changed = text.replace("Dropout probability must be in [0, 1), got 1", "got 2");
-  assertEquals(changed === text, false);
-  assertThrows(() => assertSameOutputs(changed, text, "03"), Error);
+  for (const outputs of [[], [{ output_type: "stream", name: "stdout", text: "another" }]]) {
+    const changed = cells.map((cell, i) => i === last ? { ...cell, outputs } : cell);
+    assertThrows(
+      () => assertSameOutputs(serializeNotebook({ ...rest, cells: changed }), text, "03"),
+      Error,
+      "03",
+    );
+  }
 });
