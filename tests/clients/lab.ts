@@ -115,7 +115,7 @@ export class OpenNotebook {
       const formulas = ".jp-RenderedLatex";
       const typeset = () => all(formulas).every((e) => e.querySelector("mjx-container"));
       for (let i = 0; i < 100 && !typeset(); i++) await new Promise((go) => setTimeout(go, 50));
-      await Promise.all(all(".jp-OutputArea img").map((image) => image.decode().catch(() => {})));
+      await Promise.all(all(".jp-RenderedImage img").map((image) => image.decode().catch(() => {})));
       const texts = all(".jp-RenderedMarkdown, " + formulas);
       return {
         trusted: cell.model.trusted,
@@ -128,7 +128,7 @@ export class OpenNotebook {
         ],
         errors: all("[data-mime-type*=error], [data-mime-type*=stderr], .jp-RenderedHTMLCommon .jp-mod-error")
           .map((e) => e.innerText),
-        pictures: all(".jp-OutputArea img").length,
+        pictures: all(".jp-RenderedImage img").length,
       };
     })()`);
   }
@@ -136,7 +136,7 @@ export class OpenNotebook {
   /** Scrolls to a picture; where it is in the window. */
   async picture(cell: number, index: number): Promise<Box> {
     return await this.page.evaluate(`(async () => {
-      const image = panel.content.widgets[${cell}].node.querySelectorAll(".jp-OutputArea img")[${index}];
+      const image = panel.content.widgets[${cell}].node.querySelectorAll(".jp-RenderedImage img")[${index}];
       image.scrollIntoView({ block: "center" });
       for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
       const { x, y, width, height } = image.getBoundingClientRect();
