@@ -7,7 +7,6 @@ import {
   claimsInBrief,
   claimsTable,
   conditionsTable,
-  findClaim,
   notebooks,
 } from "../lib/claims/mod.ts";
 import { defineClaim, type Evidence, type SettledClaim } from "../lib/claims/claim.ts";
@@ -41,11 +40,6 @@ Deno.test("claims have names of their own and a section, and say what a word alo
   }
   const sections = claims.map(({ section }) => section);
   assertEquals(sections, [...sections].sort((a, b) => a - b));
-});
-
-Deno.test("findClaim finds each by its name, and names all that there are", () => {
-  for (const claim of claims) assertEquals(findClaim(claim.id), claim);
-  assertThrows(() => findClaim("no-such"), RangeError, claims[0].id);
 });
 
 const STATEMENT = {

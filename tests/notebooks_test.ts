@@ -99,6 +99,20 @@ Deno.test("a text that names another value than the parameter's is found, unless
   ]);
 });
 
+Deno.test("prose that names a parameter's own value is found, and other values are left alone", () => {
+  const prose = [
+    "At p = 0.3 half of it goes.",
+    "At the study's p = 0.3 it holds, at p = 0.5 it does not.",
+    "With seed 7 it fails.",
+  ];
+  const cells: Cell[] = [
+    { ...codeCell("values", "const p = 0.3;\nconst seed = 7;"), metadata: { tags: ["parameters"] } },
+    { id: "prose", cell_type: "markdown", source: prose.join("\n"), metadata: {} },
+  ];
+  const notebook = { cells, metadata: {}, nbformat: 4, nbformat_minor: 5 };
+  assertEquals(findOwnValues(notebook), [prose[0], prose[2]]);
+});
+
 Deno.test("all notebooks are formatted as `deno fmt` formats them", async () => {
   const folder = await Deno.makeTempDir();
   try {

@@ -29,7 +29,7 @@ import {
   summarizeOptimizers,
   summarizeStability,
 } from "../study/optimizers.ts";
-import { type Estimate, estimate, readStudy, selectRows } from "../study/mod.ts";
+import { type Estimate, estimate, readStudy, selectRows, standardErrors } from "../study/mod.ts";
 import { groupRows } from "../study/rows.ts";
 import { type Claim, defineClaim, show, type Values } from "./claim.ts";
 
@@ -298,11 +298,6 @@ function meanAdamStep(p: number, seed: number): { mean: number; standardError: n
 
 function squaredNorm(x: Tensor): number {
   return sum(multiply(x, x));
-}
-
-/** How many standard errors from 0. */
-function standardErrors({ mean, standardError }: Estimate): number {
-  return mean / standardError;
 }
 
 /** The least and the largest size of some shifts downwards. */

@@ -3,9 +3,9 @@
  *
  * @example
  * ```ts
- * import { findClaim } from "./mod.ts";
+ * import { sameWeights } from "./equivalence.ts";
  *
- * const { claim, holds, known, summary } = await findClaim("same-weights")();
+ * const { claim, holds, known, summary } = await sameWeights({ p: 0.3 });
  * console.log(claim, holds, known, summary);
  * ```
  * @module
@@ -53,15 +53,6 @@ export const notebooks: readonly string[] = [
   "07_deterministic_inference",
   "08_summary",
 ];
-
-/** The claim with this name. @throws {RangeError} if there is none. */
-export function findClaim(id: string): Claim {
-  const found = claims.find((claim) => claim.id === id);
-  if (found === undefined) {
-    throw new RangeError(`There is no claim ${id}; there are ${claims.map((c) => c.id).join(", ")}`);
-  }
-  return found;
-}
 
 /**
  * Claims as a Markdown table: section, claim, does it hold, how one knows, evidence.

@@ -26,6 +26,7 @@ import {
   evaluate,
   readStudy,
   selectRows,
+  standardErrors,
   train,
   trainingSample,
 } from "../study/mod.ts";
@@ -107,7 +108,7 @@ export const ratesSuitData: Claim = defineClaim({
     side === 14 && weightDecay === 0 && lr === 1e-3 && steps === 2000
   );
   const worse = tried.filter(({ seed, samples, hiddenRate, inputRate }) =>
-    seed === 0 && inputRate + hiddenRate > 0 && isBelow(negate(gain(samples, hiddenRate, inputRate)))
+    seed === 0 && inputRate + hiddenRate > 0 && standardErrors(gain(samples, hiddenRate, inputRate)) > CLEAR
   );
   const harmful = selectRows(tried, { samples: 4000, inputRate: 0, hiddenRate: 0.8 });
   const [earlier, end] = [-2, -1].map((i) => estimate(harmful, ({ testLoss }) => testLoss.at(i)!));
@@ -144,16 +145,12 @@ function gainOf(
   return estimateDifference(own, none, ({ error }) => error);
 }
 
-function isBelow({ mean, standardError }: Estimate): boolean {
-  return mean < -CLEAR * standardError;
+function isBelow(difference: Estimate): boolean {
+  return standardErrors(difference) < -CLEAR;
 }
 
 function isClear(difference: Estimate): boolean {
-  return isBelow(difference) || isBelow(negate(difference));
-}
-
-function negate({ mean, standardError }: Estimate): Estimate {
-  return { mean: -mean, standardError };
+  return Math.abs(standardErrors(difference)) > CLEAR;
 }
 
 function inPoints({ mean, standardError }: Estimate): string {
@@ -239,8 +236,8 @@ export const mistakesGrow: Claim = defineClaim({
   holds: "open",
   but:
     "How often people slip was not counted; it would take a count of slips in code that people wrote. What a slip " +
-    "costs, if it is made, is below.",
-}, ({ p = 0.5, seed = 42 }: { p?: number; seed?: number } = {}) => {
+    "costs, if it is made, was computed.",
+}, ({ p = 0.5, seed = 42 }: Values = {}) => {
   const mistakes = scalingMistakes({ p, seed, depths: [1, 8] });
   const [low, high] = ["rate too low", "rate too high"].map((name) =>
     mistakes.filter(({ mistake }) => mistake === name)
@@ -305,7 +302,7 @@ export const twoCheckpoints: Claim<CheckpointOptions> = defineClaim({
     return `${mean.toFixed(3)} ± ${standardError.toFixed(3)}`;
   });
   return {
-    supports: rise.mean > CLEAR * rise.standardError && apart < rise.mean / 1000,
+    supports: standardErrors(rise) > CLEAR && apart < rise.mean / 1000,
     summary:
       `${NETWORKS} networks learned ${digitCount} digits at p = ${p} (seeds from ${seed} on). In layers that correct, ` +
       `the loss on these digits is ${once} from W and ${twice} from (1 − p)·W, corrected twice (mean ± SE); ` +

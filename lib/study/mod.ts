@@ -17,7 +17,7 @@ import { why } from "./why.ts";
 
 export { type Experiment, type Value, type Values } from "./experiment.ts";
 export { readStudy, RESULTS, type Run } from "./results.ts";
-export { type Estimate, estimate, estimateDifference, selectRows } from "./rows.ts";
+export { type Estimate, estimate, estimateDifference, selectRows, standardErrors } from "./rows.ts";
 export { classesOf, classifier, type ClassifierOptions, evaluate, type Evaluation, score } from "./train.ts";
 export { train, trainingSample, type TrainOptions } from "./train.ts";
 

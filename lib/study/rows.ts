@@ -54,6 +54,11 @@ function numberOf<T>(row: T, of: (row: T) => number): number {
   throw new TypeError(`Each row must give a number, got ${value} from ${JSON.stringify(row).slice(0, 200)}`);
 }
 
+/** How many standard errors an estimate is from 0; negative below it. */
+export function standardErrors({ mean, standardError }: Estimate): number {
+  return mean / standardError;
+}
+
 /** A loss as something to compare: one that was not finite was kept as `null`, which would count as 0. */
 export function orInfinity(loss: number | null): number {
   return loss ?? Infinity;
